@@ -1,0 +1,42 @@
+"""How a record checks itself: one phrasing for every wrong field.
+
+Knows nothing of what the records mean.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable
+
+from mlops_assets.declare.errors import DeclarationError
+
+
+def refuse(where: str, field: str, value: object, rule: str, remedy: str) -> DeclarationError:
+    """The error of one wrong field: where it was declared, what was met, which rule, what to do.
+
+    >>> print(refuse("Column 'x'", "ge", 5, "must not exceed le == 3", "swap the bounds"))
+    Column 'x': ge == 5, must not exceed le == 3: swap the bounds.
+    """
+    return DeclarationError(f"{where}: {field} == {value!r}, {rule}: {remedy}.")
+
+
+def no_repeats(where: str, field: str, names: Iterable[str]) -> None:
+    """Raises DeclarationError naming every name that stands twice."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise refuse(where, field, twice, "each name may stand once", "rename or remove one of each pair")
+
+
+def known(where: str, field: str, value: str, allowed: Iterable[str]) -> None:
+    """Raises DeclarationError unless `value` is one of `allowed`; the message lists them."""
+    options = sorted(allowed)
+    if value not in options:
+        raise refuse(where, field, value, "names nothing that is declared", f"use one of {options}")
+
+
+def freeze(record: object, **values: object) -> None:
+    """Set normalised fields on a frozen record while it is being built (only in `__post_init__`)."""
+    names = {field.name for field in dataclasses.fields(record)}  # type: ignore[arg-type]  # always a record
+    for name, value in values.items():
+        if name not in names:
+            raise TypeError(f"{type(record).__name__} has no field {name!r}")
+        object.__setattr__(record, name, value)

@@ -1,0 +1,110 @@
+"""Derived columns: facts computed from one landed row, by a rule that says itself in words.
+
+`Plus` and `NextClock` cover the time arithmetic every event table needs; `Compute` takes a pure function of whole
+Arrow columns for the rest. All are computed at validation, before anything else sees the row.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from mlops_assets.declare.checking import freeze, refuse
+from mlops_assets.declare.kinds import Kind
+from mlops_assets.declare.names import check_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plus:
+    """The instant `of` plus `minutes` (a column of minutes, or a number); null when either is null."""
+
+    of: str
+    minutes: str | int
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.of, self.minutes) if isinstance(self.minutes, str) else (self.of,)
+
+    def __str__(self) -> str:
+        return f"{self.of} + {self.minutes} min"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zone:
+    """The time zone of a place: `column` of the row in `table` whose `key` equals this row's `place`.
+
+    `otherwise` names zones for places the table lacks or has no zone for. A place known to neither is quarantined.
+    """
+
+    place: str
+    table: str
+    key: str
+    column: str
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        freeze(self, otherwise=MappingProxyType(dict(self.otherwise)))
+        for place, zone in self.otherwise.items():
+            try:
+                ZoneInfo(zone)
+            except (ZoneInfoNotFoundError, ValueError):
+                where = f"Zone of {self.place!r}"
+                raise refuse(where, f"otherwise[{place!r}]", zone, "is no IANA zone", "e.g. 'UTC'") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextClock:
+    """The first instant at or after `after` at which the wall clock in `zone` shows `clock` (hhmm).
+
+    Right for anything shorter than 24 h, past midnight and over the change of the clocks included.
+    """
+
+    clock: str
+    after: str
+    zone: Zone
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.clock, self.after, self.zone.place)
+
+    def __str__(self) -> str:
+        return f"first {self.clock} o'clock at {self.zone.place} after {self.after}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """`fn` of whole Arrow columns `reads`, in order, returning one array of the same length.
+
+    It must be pure and row by row: row i of the result may depend on row i of the inputs alone.
+    """
+
+    fn: Callable[..., Any]
+    reads: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        freeze(self, reads=tuple(self.reads))
+
+    def __str__(self) -> str:
+        doc = (self.fn.__doc__ or self.fn.__name__).strip().splitlines()[0]
+        return f"{doc} (reads {', '.join(self.reads)})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A derived column: `rule` gives its value, `known_at` says when that value may be seen (no default)."""
+
+    name: str
+    rule: Plus | NextClock | Compute
+    known_at: str
+    kind: Kind = Kind.INSTANT
+    unit: str = ""
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        check_name("derived column", self.name)
+        where = f"Derived {self.name!r}"
+        if not self.known_at:
+            raise refuse(where, "known_at", self.known_at, "silence would be a leak", "name an instant or ALWAYS")
+        if not isinstance(self.rule, Compute) and self.kind is not Kind.INSTANT:
+            raise refuse(where, "kind", self.kind, "Plus and NextClock give instants", "leave kind out")

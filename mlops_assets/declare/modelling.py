@@ -1,0 +1,128 @@
+"""What is asked, what is learned, and what a model must show before it may be promoted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from mlops_assets.declare.checking import freeze, known, refuse
+
+# metric -> True when a greater value is better
+METRICS: Mapping[str, bool] = MappingProxyType(
+    {"log_loss": False, "brier": False, "auc": True, "mae": False, "rmse": False}
+)
+
+
+class Task(Enum):
+    """What the model answers: the probability of True, or a number."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+METRICS_OF: Mapping[Task, tuple[str, ...]] = MappingProxyType(
+    {Task.CLASSIFICATION: ("log_loss", "brier", "auc"), Task.REGRESSION: ("mae", "rmse")}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """The left side of every join: each row of `table` is one question, asked at its instant column `as_of`.
+
+    `ahead` is how long before its week's start a week's first question may be asked (a flight at 00:30 on Monday,
+    asked two hours before, is asked on Sunday).
+    """
+
+    table: str
+    as_of: str
+    ahead: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """The truth to be learned: `column` of the request table. Null = no truth (never trained on, still scored).
+
+    A week's labels are trusted `maturity` after the week's end.
+    """
+
+    column: str
+    task: Task
+    maturity: timedelta
+    unit: str = ""
+    doc: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimator:
+    """A scikit-learn class by its dotted path, its hyperparameters, and the types skops may rebuild from a file.
+
+    `categories` names the hyperparameter that takes the positions of category features (None: it has none).
+    """
+
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    trusted: tuple[str, ...] = ()
+    categories: str | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, params=MappingProxyType(dict(self.params)), trusted=tuple(self.trusted))
+        where = f"Estimator {self.path!r}"
+        if not self.path.startswith("sklearn."):
+            raise refuse(where, "path", self.path, "must lie in scikit-learn", "e.g. 'sklearn.ensemble.X'")
+        for name in ("random_state", "n_jobs"):
+            if name in self.params:
+                raise refuse(where, f"params[{name!r}]", self.params[name], "is set by the project", "use Model.seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """How one model is made from a window of weeks that ends at its partition.
+
+    The last `validation_weeks` are never trained on: they judge. At least `min_weeks` in all, at most `max_weeks`
+    and the newest `max_rows` training rows. `baseline` is what any model must beat. `threads` for the fit.
+    """
+
+    estimator: Estimator
+    baseline: Estimator
+    seed: int
+    min_weeks: int
+    max_weeks: int
+    max_rows: int
+    validation_weeks: int = 2
+    threads: int = 1
+    excluded: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        freeze(self, excluded=tuple(self.excluded))
+        if self.validation_weeks < 1:
+            raise refuse("Model", "validation_weeks", self.validation_weeks, "must be at least 1", "a model is judged")
+        if not self.validation_weeks < self.min_weeks <= self.max_weeks:
+            raise refuse("Model", "min_weeks", self.min_weeks, "must lie between validation_weeks + 1 and max_weeks",
+                         f"validation_weeks == {self.validation_weeks}, max_weeks == {self.max_weeks}")  # fmt: skip
+        if self.max_weeks > 100:
+            raise refuse("Model", "max_weeks", self.max_weeks, "must be at most 100",
+                         "beyond that Dagster compares no data versions")  # fmt: skip
+        if self.max_rows < 1 or self.threads < 1:
+            raise refuse("Model", "max_rows/threads", (self.max_rows, self.threads), "must be positive", "set both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """The gate: a challenger's `metric` must beat the champion's by `margin`, on the same validation rows.
+
+    The metric's standard error is clustered by calendar day of the request, whose outcomes share a storm: plain
+    standard errors are 2-4 times too small. `alpha` is the one-sided error of the interval.
+    """
+
+    metric: str
+    margin: float
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        known("Promotion", "metric", self.metric, METRICS)
+        if not self.margin >= 0:
+            raise refuse("Promotion", "margin", self.margin, "must be >= 0", "in units of the metric")
+        if not 0 < self.alpha < 0.5:
+            raise refuse("Promotion", "alpha", self.alpha, "must be 0 < alpha < 0.5", "e.g. 0.05")

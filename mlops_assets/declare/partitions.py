@@ -1,0 +1,89 @@
+"""The one time axis all assets of a use case share: ISO weeks, named by their Monday.
+
+A key is a date, "2013-02-18"; the week runs from that Monday 00:00 to the next in the declared time zone.
+Pure calendar arithmetic: the present moment comes in as an argument.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from mlops_assets.declare.checking import refuse
+from mlops_assets.declare.errors import DataError
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weekly:
+    """Weeks from `start` (a Monday) up to `end` (a Monday, exclusive; None = goes on).
+
+    >>> year = Weekly(start="2012-12-31", end="2014-01-06", timezone="America/New_York")
+    >>> year.keys()[:2], year.shift("2013-01-07", -1), year.bounds("2013-01-07")[0].isoformat()
+    (('2012-12-31', '2013-01-07'), '2012-12-31', '2013-01-07T05:00:00+00:00')
+    """
+
+    start: str
+    end: str | None = None
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        where = "Weekly"
+        for field, value in (("start", self.start), ("end", self.end)):
+            if value is None:
+                continue
+            try:
+                weekday = date.fromisoformat(value).weekday()
+            except ValueError:
+                raise refuse(where, field, value, "is not a date", "write it like '2013-01-07'") from None
+            if weekday != 0:
+                raise refuse(where, field, value, "is not a Monday", "weeks are ISO weeks: name one by its Monday")
+        if self.end is not None and self.end <= self.start:
+            raise refuse(where, "end", self.end, f"must come after start == {self.start!r}", "it is exclusive")
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise refuse(where, "timezone", self.timezone, "is no IANA zone", "e.g. 'America/New_York'") from None
+
+    def keys(self, now: datetime | None = None) -> tuple[str, ...]:
+        """All keys in order. An axis without `end` needs `now` (aware) and stops at the last complete week."""
+        if self.end is not None:
+            stop = date.fromisoformat(self.end)
+            if now is not None:
+                stop = min(stop, now.astimezone(ZoneInfo(self.timezone)).date())
+        elif now is None:
+            raise ValueError("an axis without an end needs the present moment")
+        else:
+            stop = now.astimezone(ZoneInfo(self.timezone)).date()
+        first = date.fromisoformat(self.start)
+        return tuple((first + n * WEEK).isoformat() for n in range(max(0, (stop - first) // WEEK)))
+
+    def check(self, key: str, now: datetime | None = None) -> str:
+        """`key` itself, or DataError: what was met, which keys exist, the nearest one."""
+        try:
+            day = date.fromisoformat(key)
+        except ValueError:
+            day = None
+        keys = self.keys(now)
+        if key in keys:
+            return key
+        nearest = ""
+        if day is not None and keys:
+            monday = (day - timedelta(days=day.weekday())).isoformat()
+            nearest = f"; that day lies in week {monday!r}" if monday in keys else ""
+        span = f"{keys[0]!r} .. {keys[-1]!r}" if keys else "none yet"
+        raise DataError(
+            f"partition key {key!r} does not exist: keys are Mondays {span} ({len(keys)} weeks){nearest}. "
+            "Nothing was run."
+        )
+
+    def shift(self, key: str, weeks: int) -> str:
+        """The key `weeks` later (earlier when negative); may lie outside the axis."""
+        return (date.fromisoformat(key) + weeks * WEEK).isoformat()
+
+    def bounds(self, key: str) -> tuple[datetime, datetime]:
+        """The week as UTC instants, half open: [first moment, first moment of the next week)."""
+        zone = ZoneInfo(self.timezone)
+        monday = date.fromisoformat(key)
+        begin = datetime.combine(monday, time(), tzinfo=zone)
+        return begin.astimezone(UTC), datetime.combine(monday + WEEK, time(), tzinfo=zone).astimezone(UTC)

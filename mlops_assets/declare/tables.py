@@ -1,0 +1,144 @@
+"""Tables and columns: what a landed file must hold, and when each value may be seen.
+
+`known_at` has no default: silence would be a leak. It names an instant column of the same table, or ALWAYS for
+facts that stand long before anyone asks (a timetable, an aircraft's year of build).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mlops_assets.declare.checking import freeze, known, no_repeats, refuse
+from mlops_assets.declare.derived import Derived, NextClock
+from mlops_assets.declare.kinds import ALWAYS, Kind
+from mlops_assets.declare.names import check_name
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One landed column.
+
+    `ge`/`le` bound values inclusively, `isin` lists all allowed ones, `pattern` is a regular expression a whole
+    string must match. A row that breaks one is quarantined; more nulls than `max_null_share` (0..1) refuse the
+    whole table. `decimals` (0..9) fixes the decimal places of a FLOAT: sums then run over integers, exactly.
+    """
+
+    name: str
+    kind: Kind
+    known_at: str
+    nullable: bool = False
+    ge: float | None = None
+    le: float | None = None
+    isin: tuple[str | int, ...] | None = None
+    pattern: str | None = None
+    max_null_share: float | None = None
+    decimals: int | None = None
+    unit: str = ""
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"Column {self.name!r}"
+        check_name("column", self.name)
+        if not self.known_at:
+            raise refuse(where, "known_at", self.known_at, "silence would be a leak", "name an instant or ALWAYS")
+        if self.ge is not None and self.le is not None and self.ge > self.le:
+            raise refuse(where, "ge", self.ge, f"must not exceed le == {self.le}", "swap the bounds")
+        bounded = self.ge is not None or self.le is not None
+        if bounded and self.kind not in (Kind.INT, Kind.FLOAT):
+            raise refuse(where, "ge/le", (self.ge, self.le), "bounds need an INT or FLOAT", "drop them or use isin")
+        if self.pattern is not None and self.kind is not Kind.STRING:
+            raise refuse(where, "pattern", self.pattern, "only a STRING has a pattern", "drop it")
+        if self.max_null_share is not None and not (self.nullable and 0 <= self.max_null_share <= 1):
+            raise refuse(where, "max_null_share", self.max_null_share, "must be 0..1 on a nullable column",
+                         "set nullable=True and a share")  # fmt: skip
+        if self.decimals is not None and not (self.kind is Kind.FLOAT and 0 <= self.decimals <= 9):
+            raise refuse(where, "decimals", self.decimals, "must be 0..9 on a FLOAT", "an INT is exact already")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Every:
+    """One row is expected every `step` for each value of `by`: the least share of them that must be there (0..1).
+
+    Counted from the first to the last instant seen in the file, so a file that ends early is judged by its
+    window's completeness, not here.
+    """
+
+    instant: str
+    step: timedelta
+    by: tuple[str, ...] = ()
+    at_least: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of a use case: where it lands, its key, its columns, the rules of the whole table.
+
+    `landing` is a path below the landing zone; with `{partition}` in it there is one file a week, without it the
+    file is a snapshot read whole every time. `key` columns identify a row: an exact repeat of a row is
+    quarantined, two different rows of one key refuse the table. `late_by` is how long after its week's end a
+    value may still become known: later than that is quarantined, since nothing would look for it.
+    """
+
+    name: str
+    landing: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    derived: tuple[Derived, ...] = ()
+    doc: str = ""
+    min_rows: int = 1
+    max_quarantined_share: float = 0.05
+    every: Every | None = None
+    day: str | None = None
+    late_by: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        where = f"Table {self.name!r}"
+        check_name("table", self.name)
+        freeze(self, key=tuple(self.key), columns=tuple(self.columns), derived=tuple(self.derived))
+        if not self.key:
+            raise refuse(where, "key", self.key, "must name at least one column", "a row needs an identity")
+        no_repeats(where, "columns", [*(c.name for c in self.columns), *(d.name for d in self.derived)])
+        landed = {c.name for c in self.columns}
+        for name in self.key:
+            known(where, "key", name, landed)
+        seen = set(landed)
+        for d in self.derived:
+            for name in d.rule.reads:
+                known(f"{where}.derived[{d.name!r}]", "reads", name, seen)
+            seen.add(d.name)
+        instants = set(self.instants)
+        for name, at in self.known_at.items():
+            known(f"{where}[{name!r}]", "known_at", at, instants | {ALWAYS})
+        if self.every is not None:
+            known(where, "every.instant", self.every.instant, instants)
+            for name in self.every.by:
+                known(where, "every.by", name, landed)
+        if self.day is not None:
+            known(where, "day", self.day, instants)
+        if self.snapshot and (later := sorted(n for n, at in self.known_at.items() if at != ALWAYS)):
+            raise refuse(where, "known_at", later, "a snapshot has no history", "declare its columns known ALWAYS")
+        if not 0 <= self.max_quarantined_share < 1:
+            raise refuse(where, "max_quarantined_share", self.max_quarantined_share, "must be 0 <= x < 1", "a share")
+
+    @property
+    def snapshot(self) -> bool:
+        """True when the file is not cut into weeks."""
+        return "{partition}" not in self.landing
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Column name -> kind, landed columns first, in declared order."""
+        landed = {c.name: c.kind for c in self.columns}
+        return landed | {d.name: d.kind for d in self.derived}
+
+    @property
+    def known_at(self) -> dict[str, str]:
+        """Column name -> the instant column at which its values may be seen, or ALWAYS."""
+        return {c.name: c.known_at for c in self.columns} | {d.name: d.known_at for d in self.derived}
+
+    @property
+    def instants(self) -> tuple[str, ...]:
+        return tuple(name for name, kind in self.kinds.items() if kind is Kind.INSTANT)
+
+    @property
+    def looks_up(self) -> tuple[str, ...]:
+        """Names of other tables that a derived column reads (zones)."""
+        return tuple(d.rule.zone.table for d in self.derived if isinstance(d.rule, NextClock))

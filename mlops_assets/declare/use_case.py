@@ -1,0 +1,166 @@
+"""A use case: one declared lifecycle. Building it checks every name against every other.
+
+This is the whole vocabulary a user needs; `use_cases/flight_delays.py` is the worked example.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mlops_assets.declare.checking import freeze, known, no_repeats, refuse
+from mlops_assets.declare.drift import DriftPolicy
+from mlops_assets.declare.errors import DeclarationError
+from mlops_assets.declare.features import AtRequest, Feature, Last, Mean, Rate, Sum
+from mlops_assets.declare.kinds import ALWAYS, Kind
+from mlops_assets.declare.modelling import METRICS_OF, Label, Model, Promotion, Requests, Task
+from mlops_assets.declare.names import check_name
+from mlops_assets.declare.partitions import WEEK, Weekly
+from mlops_assets.declare.tables import Column, Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class UseCase:
+    """One lifecycle from landed files to drift reports. Raises DeclarationError where a name or rule is wrong."""
+
+    name: str
+    doc: str
+    owners: tuple[str, ...]
+    partitions: Weekly
+    tables: tuple[Table, ...]
+    requests: Requests
+    label: Label
+    features: tuple[Feature, ...]
+    model: Model
+    promotion: Promotion
+    drift: DriftPolicy
+
+    def __post_init__(self) -> None:
+        check_name("use case", self.name)
+        freeze(self, owners=tuple(self.owners), tables=tuple(self.tables), features=tuple(self.features))
+        no_repeats(self.name, "tables", (t.name for t in self.tables))
+        no_repeats(self.name, "features", (f.name for f in self.features))
+        self._check_requests()
+        for table in self.tables:
+            self._check_zones(table)
+        for feature in self.features:
+            self._check_feature(feature)
+        metrics = METRICS_OF[self.label.task]
+        known(f"{self.name}.promotion", "metric", self.promotion.metric, metrics)
+        for name in self.model.excluded:
+            known(f"{self.name}.model", "excluded", name, (f.name for f in self.features))
+
+    def table(self, name: str) -> Table:
+        """The table of that name; KeyError when there is none (a declaration is checked when built)."""
+        return {t.name: t for t in self.tables}[name]
+
+    @property
+    def request_table(self) -> Table:
+        return self.table(self.requests.table)
+
+    @property
+    def model_features(self) -> tuple[Feature, ...]:
+        """The features the model is trained on, in declared order."""
+        return tuple(f for f in self.features if f.name not in self.model.excluded)
+
+    def kind_of(self, feature: Feature) -> Kind:
+        """INT, FLOAT, BOOL or STRING: what the feature's values are."""
+        if isinstance(feature, AtRequest):
+            return feature.kind
+        if isinstance(feature, Last):
+            return self.table(feature.table).kinds[feature.column]
+        if isinstance(feature, Mean | Rate):
+            return Kind.FLOAT
+        if isinstance(feature, Sum) and self.table(feature.table).kinds[feature.column] is Kind.FLOAT:
+            return Kind.FLOAT
+        return Kind.INT
+
+    @property
+    def lookback_weeks(self) -> int:
+        """How many earlier weeks of validated data a week's features may need to see."""
+        reach = timedelta(0)
+        for feature in self.features:
+            if isinstance(feature, AtRequest):
+                continue
+            age = feature.within if isinstance(feature, Last) else feature.window
+            if age is not None:
+                reach = max(reach, age + self.table(feature.table).late_by)
+        return math.ceil((reach + self.requests.ahead) / WEEK)
+
+    def _check_requests(self) -> None:
+        where = f"{self.name}.requests"
+        known(where, "table", self.requests.table, (t.name for t in self.tables))
+        table = self.request_table
+        known(where, "as_of", self.requests.as_of, table.instants)
+        if table.snapshot:
+            raise refuse(where, "table", table.name, "is a snapshot", "requests come week by week")
+        if table.known_at[self.requests.as_of] != ALWAYS:
+            raise refuse(where, "as_of", self.requests.as_of, "is not known ALWAYS", "when one asks is one's own choice")
+        known(f"{self.name}.label", "column", self.label.column, table.kinds)
+        kind = table.kinds[self.label.column]
+        allowed = (Kind.BOOL,) if self.label.task is Task.CLASSIFICATION else (Kind.INT, Kind.FLOAT)
+        if kind not in allowed:
+            raise refuse(f"{self.name}.label", "column", f"{self.label.column} ({kind.value})",
+                         f"a {self.label.task.value} label is {' or '.join(k.value for k in allowed)}",
+                         "derive such a column")  # fmt: skip
+        if table.known_at[self.label.column] == ALWAYS:
+            raise refuse(f"{self.name}.label", "column", self.label.column, "is known ALWAYS",
+                         "a label known beforehand needs no model: give it its instant")  # fmt: skip
+
+    def _check_zones(self, table: Table) -> None:
+        for derived in table.derived:
+            zone = getattr(derived.rule, "zone", None)
+            if zone is None:
+                continue
+            where = f"{self.name}.tables[{table.name!r}].derived[{derived.name!r}]"
+            known(where, "zone.table", zone.table, (t.name for t in self.tables))
+            other = self.table(zone.table)
+            known(where, "zone.key", zone.key, (c.name for c in other.columns))
+            known(where, "zone.column", zone.column, (c.name for c in other.columns))
+
+    def _check_feature(self, feature: Feature) -> None:
+        where = f"{self.name}.features[{feature.name!r}]"
+        asked = self.request_table
+        own = {n for n, at in asked.known_at.items() if at in (ALWAYS, self.requests.as_of)}
+        for name in feature.reads if isinstance(feature, AtRequest) else feature.key:
+            known(where, "reads" if isinstance(feature, AtRequest) else "key", name, asked.kinds)
+            if name not in own:
+                raise DeclarationError(
+                    f"{where} reads {name!r} of the request, known at {asked.known_at[name]!r}, after the question is "
+                    f"asked at {self.requests.as_of!r}: that is a leak. Look it up (Last, Mean, ...) or drop it."
+                )
+        if isinstance(feature, AtRequest):
+            return
+        known(where, "table", feature.table, (t.name for t in self.tables))
+        table = self.table(feature.table)
+        for name in feature.table_key:
+            known(where, "table_key", name, table.kinds)
+        known(where, "column", feature.column, table.kinds)
+        self._check_lookup(where, feature, table)
+
+    def _check_lookup(self, where: str, feature: Feature, table: Table) -> None:
+        assert not isinstance(feature, AtRequest)  # noqa: S101  narrowing for the type checker only
+        at, kind = table.known_at[feature.column], table.kinds[feature.column]
+        if isinstance(feature, Last):
+            if (at == ALWAYS) != (feature.within is None):
+                raise refuse(where, "within", feature.within, f"{feature.column!r} is known at {at!r}",
+                             "a value with an instant needs an age limit, one known ALWAYS has none")  # fmt: skip
+            return
+        if at == ALWAYS:
+            raise refuse(where, "column", feature.column, "is known ALWAYS, so no event makes it known",
+                         "a window counts events: declare the instant at which the value becomes known")  # fmt: skip
+        if isinstance(feature, Rate) and kind is not Kind.BOOL:
+            raise refuse(where, "column", feature.column, f"is {kind.value}", "Rate is the share of true: use a BOOL")
+        if isinstance(feature, Sum | Mean):
+            if kind not in (Kind.INT, Kind.BOOL, Kind.FLOAT):
+                raise refuse(where, "column", feature.column, f"is {kind.value}", "only numbers add up")
+            if kind is Kind.FLOAT and decimals(table, feature.column) is None:
+                raise refuse(where, "column", feature.column, "is a FLOAT without decimals",
+                             "float sums depend on their order: declare Column(decimals=...)")  # fmt: skip
+
+
+def decimals(table: Table, column: str) -> int | None:
+    """Decimal places of a column for exact sums: declared for a FLOAT, 0 for whole numbers, else None."""
+    if table.kinds[column] is not Kind.FLOAT:
+        return 0
+    by_name: dict[str, Column] = {c.name: c for c in table.columns}
+    return by_name[column].decimals if column in by_name else None
