@@ -150,6 +150,7 @@ WEATHER = Table(
     landing="weather/{partition}.parquet",
     key=("origin", "time_hour"),
     min_rows=24,
+    day="time_hour",
     late_by=days(1),
     # 26 Oct and 3 Nov 2013 miss their hours 00-04 UTC: 97 % of those weeks is there
     every=Every(instant="time_hour", step=hours(1), by=("origin",), at_least=0.95),

@@ -1,0 +1,145 @@
+"""Landed tables through all rules, in order: schema, rows, derived columns, keys, week, table.
+
+Knows no disk and no Dagster: it returns what it found, the shell publishes or refuses.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_assets.core.validation.conform import conform, schema_problems
+from mlops_assets.core.validation.deriving import derive
+from mlops_assets.core.validation.reasons import Reasons
+from mlops_assets.core.validation.rows import judge_rows
+from mlops_assets.core.validation.rules import RuleOutcome, judge_table, schema_outcome
+from mlops_assets.declare import ALWAYS, DataError, Table, UseCase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """One table's verdict. `clean` has the landed and derived columns; `quarantined` the landed ones, as landed,
+
+    with `row` (its number in the file, from 0) and `reasons`. `completeness` is the share (0..1) of the week's
+    days with a row, 1.0 for a snapshot.
+    """
+
+    clean: pa.Table
+    quarantined: pa.Table
+    rules: tuple[RuleOutcome, ...]
+    by_rule: Mapping[str, int]
+    completeness: float
+
+    @property
+    def passed(self) -> bool:
+        return all(rule.passed for rule in self.rules)
+
+
+def validate(use_case: UseCase, landed: Mapping[str, pa.Table], partition: str) -> dict[str, Validated]:
+    """Table name -> verdict, for every table of the use case. Raises DataError when a table was not landed."""
+    absent = [t.name for t in use_case.tables if t.name not in landed]
+    if absent:
+        raise DataError(f"{use_case.name}: tables {absent} were not landed for {partition}.")
+    done: dict[str, Validated] = {}
+    for table in _lookups_first(use_case):
+        done[table.name] = _one(use_case, table, landed[table.name], done, partition)
+    return {t.name: done[t.name] for t in use_case.tables}
+
+
+def _lookups_first(use_case: UseCase) -> list[Table]:
+    order: list[Table] = []
+
+    def visit(table: Table) -> None:
+        for name in table.looks_up:
+            if name != table.name:
+                visit(use_case.table(name))
+        if table not in order:
+            order.append(table)
+
+    for table in use_case.tables:
+        visit(table)
+    return order
+
+
+def _one(
+    use_case: UseCase, table: Table, landed: pa.Table, done: Mapping[str, Validated], partition: str
+) -> Validated:
+    reasons = Reasons(landed.num_rows)
+    problems = schema_problems(table, landed)
+    if problems:
+        return Validated(clean=landed.slice(0, 0), quarantined=_quarantined(landed, reasons), completeness=0.0,
+                         rules=(schema_outcome(table, problems),), by_rule={})  # fmt: skip
+    rows = conform(table, landed, reasons)
+    judge_rows(table, rows, reasons)
+    rows = derive(table, rows, {name: v.clean for name, v in done.items()}, reasons)
+    _judge_times(use_case, table, rows, partition, reasons)
+    conflicts = _judge_keys(table, rows, reasons)
+    clean = rows.filter(pa.array(~reasons.bad))
+    return Validated(
+        clean=clean,
+        quarantined=_quarantined(landed, reasons),
+        rules=(schema_outcome(table, []), *judge_table(table, clean, conflicts, reasons)),
+        by_rule=reasons.by_rule,
+        completeness=_days_seen(use_case, table, clean, partition),
+    )
+
+
+def _judge_times(use_case: UseCase, table: Table, rows: pa.Table, partition: str, reasons: Reasons) -> None:
+    """A row must belong to its week, be known before anyone stops looking, and be askable if it is a request."""
+    if table is use_case.request_table:
+        reasons.add(pc.is_null(rows[use_case.requests.as_of]), f"{use_case.requests.as_of} is null: it cannot be asked")
+    if table.snapshot:
+        return
+    begin, end = use_case.partitions.bounds(partition)
+    if table.day is not None:
+        outside = pc.invert(_between(rows[table.day], begin, end))
+        reasons.add(pc.fill_null(outside, True), f"{table.day} lies outside the week of {partition}", rows[table.day])
+    for instant in sorted(set(table.known_at.values()) - {ALWAYS}):
+        late = pc.greater(rows[instant], pa.scalar(end + table.late_by, rows[instant].type))
+        reasons.add(pc.fill_null(late, False), f"{instant} is more than {table.late_by} after the week", rows[instant])
+
+
+def _between(values: pa.ChunkedArray, begin: object, end: object) -> pa.ChunkedArray:
+    low, high = pa.scalar(begin, values.type), pa.scalar(end, values.type)
+    return pc.and_(pc.greater_equal(values, low), pc.less(values, high))
+
+
+def _judge_keys(table: Table, rows: pa.Table, reasons: Reasons) -> int:
+    """Exact repeats get a reason (the first stays); returns how many clean rows share a key but differ."""
+    alive = np.flatnonzero(~reasons.bad)
+    landed = rows.select([c.name for c in table.columns]).take(pa.array(alive))
+    repeated = _repeats(landed, landed.column_names)
+    mask = np.zeros(len(reasons.bad), dtype=bool)
+    mask[alive[repeated]] = True
+    reasons.add(mask, "is an exact repeat of an earlier row")
+    distinct = landed.filter(pa.array(~repeated))
+    groups = distinct.group_by(list(table.key)).aggregate([([], "count_all")])
+    counts = np.asarray(groups["count_all"])
+    return int(counts[counts > 1].sum())
+
+
+def _repeats(table: pa.Table, columns: list[str]) -> npt.NDArray[np.bool_]:
+    """True for every row that equals an earlier one in `columns`."""
+    numbered = table.append_column("__row", pa.array(np.arange(table.num_rows)))
+    firsts = numbered.group_by(columns).aggregate([("__row", "min")])["__row_min"]
+    repeated = np.ones(table.num_rows, dtype=bool)
+    repeated[np.asarray(firsts)] = False
+    return repeated
+
+
+def _quarantined(landed: pa.Table, reasons: Reasons) -> pa.Table:
+    rows = np.flatnonzero(reasons.bad)
+    bad = landed.take(pa.array(rows))
+    bad = bad.append_column("row", pa.array(rows, pa.int64()))
+    return bad.append_column("reasons", pa.array([reasons.of(row) for row in rows.tolist()], pa.string()))
+
+
+def _days_seen(use_case: UseCase, table: Table, clean: pa.Table, partition: str) -> float:
+    if table.day is None or table.snapshot:
+        return 1.0
+    zone = use_case.partitions.timezone
+    local = clean[table.day].to_pandas().dt.tz_convert(zone).dt.date
+    return min(1.0, local.nunique() / 7)
