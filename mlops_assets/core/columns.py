@@ -16,6 +16,8 @@ garbage under nulls, NaN payloads, signed zeros. It knows nothing of rows of a t
 | list, struct, map, union, interval, extension | refused |
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -43,7 +45,7 @@ def normalised(name: str, column: pa.ChunkedArray) -> pa.Array:
         array = _joined(_plain(name, column))
     except pa.ArrowInvalid as refused:
         raise DataError(
-            f"column {name!r} of type {column.type} holds a value that has no normal form ({refused}): correct the value."
+            f"column {name!r} of type {column.type} holds a value that has no normal form ({refused}): correct it."
         ) from refused
     return clean(array)
 
@@ -78,6 +80,13 @@ def null_slots(array: pa.Array) -> npt.NDArray[np.intp]:
     if bitmap is None:
         return np.empty(0, dtype=np.intp)
     return np.flatnonzero(np.unpackbits(bitmap, count=len(array), bitorder="little") == 0)
+
+
+def text_offsets(array: pa.Array) -> npt.NDArray[Any]:
+    """Where each text begins and the last one ends, shape `(rows + 1,)`; zero-copy."""
+    wide = array.type in (pa.large_string(), pa.large_binary())
+    every = np.frombuffer(array.buffers()[1], dtype=np.int64 if wide else np.int32)
+    return every[array.offset : array.offset + len(array) + 1]
 
 
 def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -130,7 +139,7 @@ def _plain_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _text_length(chunk: pa.Array) -> int:
     if len(chunk) == 0:
         return 0
-    offsets = _offsets(chunk)
+    offsets = text_offsets(chunk)
     return int(offsets[-1]) - int(offsets[0])
 
 
@@ -157,18 +166,12 @@ def _clean_bool(array: pa.Array) -> pa.Array:
     return _array(array.type, len(array), valid, values)
 
 
-def _offsets(array: pa.Array) -> npt.NDArray[np.int32] | npt.NDArray[np.int64]:
-    wide = array.type in (pa.large_string(), pa.large_binary())
-    every = np.frombuffer(array.buffers()[1], dtype=np.int64 if wide else np.int32)
-    return every[array.offset : array.offset + len(array) + 1]
-
-
 def _clean_text(array: pa.Array) -> pa.Array:
     valid, nulls = validity(array), null_slots(array)
-    offsets = _offsets(array)
+    offsets = text_offsets(array)
     if len(nulls) and bool((offsets[nulls + 1] != offsets[nulls]).any()):
         array = pc.fill_null(array, "" if array.type in (pa.string(), pa.large_string()) else b"")
-        offsets = _offsets(array)
+        offsets = text_offsets(array)
     first, last = int(offsets[0]), int(offsets[-1])
     data = array.buffers()[2]
     text = np.empty(0, np.uint8) if data is None else np.frombuffer(data, dtype=np.uint8)[first:last]
@@ -188,11 +191,11 @@ def _clean_fixed(array: pa.Array) -> pa.Array:
     return _array(array.type, len(array), validity(array), values)
 
 
-def _any_set(values: npt.NDArray[np.generic]) -> bool:
+def _any_set(values: npt.NDArray[Any]) -> bool:
     return bool(np.frombuffer(values.tobytes(), dtype=np.uint8).any())
 
 
-def _clean_float(kind: pa.DataType, bits: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _clean_float(kind: pa.DataType, bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
     real, whole, nan, minus_zero = _FLOAT_BITS[kind]
     signed = bits.view(np.dtype(whole).str.replace("u", "i"))
     if signed.min() == np.iinfo(signed.dtype).min:  # as a signed number -0.0 is the least of all
@@ -206,9 +209,7 @@ def _clean_float(kind: pa.DataType, bits: npt.NDArray[np.generic]) -> npt.NDArra
     return bits
 
 
-def _array(
-    kind: pa.DataType, length: int, valid: npt.NDArray[np.uint8] | None, *buffers: npt.NDArray[np.generic]
-) -> pa.Array:
+def _array(kind: pa.DataType, length: int, valid: npt.NDArray[np.uint8] | None, *buffers: npt.NDArray[Any]) -> pa.Array:
     bitmap = None if valid is None else pa.py_buffer(valid)
     nulls = 0 if valid is None else -1
     return pa.Array.from_buffers(kind, length, [bitmap, *(pa.py_buffer(b) for b in buffers)], null_count=nulls)

@@ -6,6 +6,7 @@ column only where all columns before it tie; a sort, too, reads only as many col
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,16 +42,16 @@ def _is_sorted(columns: Sequence[pa.Array], rows: int) -> bool:
                 if pc.any(pc.greater(first, second)).as_py():
                     return False
                 same = pc.equal(first, second).to_numpy(zero_copy_only=False)
-            if tied is None:
-                tied = None if bool(same.all()) else np.flatnonzero(same)
-            else:
+            if tied is not None:
                 tied = tied[same]
+            elif not bool(same.all()):
+                tied = np.flatnonzero(same)
             if tied is not None and len(tied) == 0:
                 return True
     return True
 
 
-def _keys(column: pa.Array) -> Iterator[npt.NDArray[np.generic] | pa.Array]:
+def _keys(column: pa.Array) -> Iterator[Any]:
     """What to compare, most significant first: is it null, then the value (zero or empty under a null)."""
     rows = len(column)
     nulls = null_slots(column)
@@ -77,14 +78,14 @@ def _keys(column: pa.Array) -> Iterator[npt.NDArray[np.generic] | pa.Array]:
         yield np.frombuffer(buffers[1], dtype=f"{sign}{kind.bit_width // 8}")[:rows]
 
 
-def _rising(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _rising(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Floats as they are; with a NaN among them as unsigned numbers in the same order, NaN above infinity."""
     if not np.isnan(values.max()):
         return values
     return _float_code(values)
 
 
-def _float_code(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _float_code(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     bits = values.view(f"u{values.itemsize}")
     top = bits.dtype.type(1 << (8 * values.itemsize - 1))
     return np.where(bits & top, ~bits, bits | top)
@@ -93,7 +94,7 @@ def _float_code(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 def _sorted_rows(columns: Sequence[pa.Array], rows: int) -> npt.NDArray[np.int64]:
     """Sort by as many keys as fit one 64-bit word, then again only the rows that still tie, until none does."""
     order = np.arange(rows, dtype=np.int64)
-    places = order  # where in `order` the rows that still tie stand, ascending
+    places = order.copy()  # where in `order` the rows that still tie stand, ascending
     word, used = np.zeros(rows, dtype=np.uint64), 0  # the number of the tied group, then the keys packed behind it
     for column in columns:
         for key in _keys(column):
@@ -110,9 +111,7 @@ def _sorted_rows(columns: Sequence[pa.Array], rows: int) -> npt.NDArray[np.int64
     return order
 
 
-def _code(
-    key: npt.NDArray[np.generic] | pa.Array, order: npt.NDArray[np.int64], places: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.uint64], int]:
+def _code(key: Any, order: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint64], int]:
     """The key of the rows in question as numbers from 0 in the same order, and how many bits they take."""
     rows = order[places]
     if not isinstance(key, np.ndarray):

@@ -17,7 +17,7 @@ def check_name(kind: str, name: object, *, error: type[MlopsError] = Declaration
 
     Safe is: 1 to 128 of the ASCII characters `A-Z a-z 0-9 . _ = -`, a letter or digit first, no `..`, no dot last,
     and no Windows device (`CON`, `nul.txt`). `kind` says where the name was given, and opens the message. `error` says
-    whose fault a bad name is: `DeclarationError` (the use case's, the default) or `DataError` (the file's, the caller's).
+    whose fault a bad name is: `DeclarationError` (the use case's, the default) or `DataError` (the file's).
 
     >>> check_name("partition", "2013-W28")
     '2013-W28'

@@ -1,0 +1,195 @@
+"""The asset store: artifacts written down and read back, every byte verified, every past version still there.
+
+Here belongs how an artifact becomes objects and a ref. It knows no Dagster, no use case and no clock. Objects are
+written first, then the ref: whoever sees a ref can read all of it, and whoever is killed has published nothing.
+"""
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mlops_assets.core.artifact import Artifact, Blob
+from mlops_assets.core.versions import JSON, canonical_json
+from mlops_assets.declare.errors import DamagedError, DataError
+from mlops_assets.stores import parquet
+from mlops_assets.stores.objects import ObjectStore
+from mlops_assets.stores.ref import Part, Ref, check_asset
+from mlops_assets.stores.refs import RefStore, ref_folder
+
+
+class AssetStore:
+    """Artifacts by asset and partition under a local path or an fsspec URL.
+
+    >>> import pyarrow as pa
+    >>> store = AssetStore("memory://doc-assets")
+    >>> made = Artifact(tables={"flights": pa.table({"delay_min": [64, None]})})
+    >>> ref = store.publish("flight_delays/raw_data", "2013-07-08", made, inputs={}, code={"dirty": False}, run="r1",
+    ...                     action_key="k1", created_at="2013-07-15T00:00:00Z")
+    >>> ref.at, ref.data_version == made.version
+    ('flight_delays/raw_data@2013-07-08#1', True)
+    >>> store.load("flight_delays/raw_data", "2013-07-08").tables["flights"].to_pydict()
+    {'delay_min': [64, None]}
+    """
+
+    def __init__(self, url: str | os.PathLike[str]) -> None:
+        self.objects = ObjectStore(url)
+        self.refs = RefStore(self.objects.place)
+
+    def publish(
+        self,
+        asset: str,
+        partition: str,
+        artifact: Artifact,
+        *,
+        inputs: Mapping[str, str],
+        code: Mapping[str, JSON],
+        run: str,
+        action_key: str,
+        created_at: str,
+    ) -> Ref:
+        """Write an artifact and make it the newest of its partition; return its ref (`RefStore.publish`).
+
+        `inputs` maps `asset@partition` to the data version read, `created_at` is an ISO 8601 instant. Raises
+        `DataError` for names and values that cannot be stored, `OSError` when the place is full or read-only; then the
+        newest publication stays what it was.
+        """
+        ref_folder(asset, partition)  # a bad name or value is refused before a byte is written
+        canonical_json([dict(inputs), dict(code), run, action_key, created_at])
+        draft = Ref(
+            asset=asset,
+            partition=partition,
+            data_version=artifact.version,
+            parts={name: self._stored(artifact, name) for name in artifact.part_versions},
+            action_key=action_key,
+            inputs=dict(inputs),
+            code=dict(code),
+            run=run,
+            about=dict(artifact.about),
+            created_at=created_at,
+        )
+        return self.refs.publish(draft)
+
+    def load(
+        self,
+        asset: str,
+        partition: str,
+        *,
+        generation: int | None = None,
+        data_version: str | None = None,
+        parts: Collection[str] | None = None,
+    ) -> Artifact:
+        """Read an artifact back: the newest, or the one of a generation or data version; all parts or those named.
+
+        Raises `DataError` when there is no such publication or part, `DamagedError` when stored bytes changed.
+        """
+        return self.load_ref(self._chosen(asset, partition, generation, data_version), parts=parts)
+
+    def load_ref(self, ref: Ref, *, parts: Collection[str] | None = None) -> Artifact:
+        """The artifact that a ref points to, all parts or those named. Raises like `load`."""
+        absent = sorted(set(parts or ()) - set(ref.parts))
+        if absent:
+            raise DataError(
+                f"{ref.at} has no part {absent[0]!r}, must be one of {sorted(ref.parts)}: ask for one of them."
+            )
+        found: dict[str, dict[str, Any]] = {"tables": {}, "records": {}, "blobs": {}}
+        for name in ref.parts if parts is None else parts:
+            part = ref.parts[name]
+            found[part.kind][name] = self._read(ref, name, part)
+        return Artifact(**found, about=ref.about)
+
+    def latest(self, asset: str, partition: str) -> Ref | None:
+        """The newest ref; None when the partition was never published. Raises `DamagedError`, never falls back."""
+        return self.refs.latest(asset, partition)
+
+    def require(self, asset: str, partition: str) -> Ref:
+        """The newest ref. Raises `DataError` that says what there is instead when the partition was never published."""
+        ref = self.latest(asset, partition)
+        if ref is None:
+            known = self.refs.partitions(asset)
+            there = f"{len(known)} partitions from {known[0]} to {known[-1]}" if known else "no partition"
+            raise DataError(
+                f"{asset}@{partition} was never published in {self.objects.place}; {there} of the asset are there: "
+                f"materialize {asset} for partition {partition} first."
+            )
+        return ref
+
+    def history(self, asset: str, partition: str) -> list[Ref]:
+        """Every ref of a partition, oldest first. Raises `DamagedError` at the first that is not intact."""
+        return self.refs.history(asset, partition)
+
+    def find(
+        self, asset: str, partition: str, *, data_version: str | None = None, action_key: str | None = None
+    ) -> Ref | None:
+        """The newest ref of a partition with this data version and this action key (None asks for any).
+
+        Raises `DamagedError` when it is not found and a ref of the partition is damaged: it may be that one.
+        """
+        damage: DamagedError | None = None
+        for generation in reversed(self.refs.generations(asset, partition)):
+            try:
+                ref = self.refs.read(asset, partition, generation)
+            except DamagedError as met:
+                damage = damage or met
+                continue
+            if data_version in (None, ref.data_version) and action_key in (None, ref.action_key):
+                return ref
+        if damage is not None:
+            raise damage
+        return None
+
+    def restore(self, asset: str, partition: str, data_version: str, *, run: str, created_at: str) -> Ref:
+        """Make an old version the newest again, as a new generation; nothing is copied or removed.
+
+        All its parts are read and verified first. Raises `DataError` when the partition never had this version.
+        """
+        old = self._chosen(asset, partition, None, data_version)
+        self.load_ref(old)
+        about = {**old.about, "restored_generation": old.generation}
+        return self.refs.publish(replace(old, generation=0, run=run, created_at=created_at, about=about))
+
+    def _chosen(self, asset: str, partition: str, generation: int | None, data_version: str | None) -> Ref:
+        if data_version is not None:
+            ref = self.find(asset, partition, data_version=data_version)
+            if ref is None or generation not in (None, ref.generation):
+                raise DataError(
+                    f"{asset}@{partition} has no data version {data_version:.90}: "
+                    f"`mlops why {asset} {partition}` lists those it has."
+                )
+            return ref
+        if generation is None:
+            return self.require(asset, partition)
+        known = self.refs.generations(asset, partition)
+        if generation not in known:
+            raise DataError(f"{check_asset(asset)}@{partition} has no generation {generation}, must be one of {known}.")
+        return self.refs.read(asset, partition, generation)
+
+    def _stored(self, artifact: Artifact, name: str) -> Part:
+        """Write one part and say where it is."""
+        kind, version = artifact.part_kinds[name], artifact.part_versions[name]
+        rows, columns = None, None
+        if kind == "tables":
+            table = artifact.tables[name]
+            data, suffix = parquet.parquet_bytes(table), parquet.SUFFIX
+            rows, columns = table.num_rows, tuple((field.name, str(field.type)) for field in table.schema)
+        elif kind == "records":
+            data, suffix = canonical_json(artifact.records[name]), ".json"
+        else:
+            data, suffix = artifact.blobs[name].data, artifact.blobs[name].suffix
+        address = self.objects.put(data, suffix)
+        return Part(
+            kind=kind, version=version, address=address, suffix=suffix, bytes=len(data), rows=rows, columns=columns
+        )
+
+    def _read(self, ref: Ref, name: str, part: Part) -> Any:
+        where = f"{ref.at} part {name!r}"
+        try:
+            data = self.objects.get(part.address, part.suffix)
+        except DamagedError as damage:
+            raise DamagedError(f"{where}: {damage}") from damage
+        if part.kind == "tables":
+            return parquet.parquet_table(data, where)
+        if part.kind == "records":
+            return json.loads(data)
+        return Blob(data=data, version=part.version, suffix=part.suffix)

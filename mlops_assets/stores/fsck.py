@@ -1,0 +1,234 @@
+"""fsck: does the store still hold, bit for bit, what was published?
+
+Here belongs the examination of a whole store and the moving aside of what is damaged. It deletes nothing and computes
+nothing anew: after `repair` the next run of the step fills the gap. Damage is what a reader would trip over; info is
+what only takes room (orphans of a killed publication, its temporary files).
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeAlias
+
+from mlops_assets.core.versions import record_version, table_version
+from mlops_assets.declare.errors import DamagedError, DataError
+from mlops_assets.stores import objects, parquet, refs
+from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.places import TEMPORARY
+from mlops_assets.stores.ref import Part, Ref
+
+DAMAGED = "damaged"
+# kind of finding -> is it damage?
+KINDS = {
+    "damaged-ref": True,  # its seal is broken, or it lies where it does not belong
+    "missing-ref": True,  # a gap in the generations, or the newest is gone
+    "damaged-head": True,
+    "damaged-object": True,  # other bytes than were written
+    "missing-object": True,
+    "wrong-version": True,  # right bytes, but not the data version that the ref claims
+    "stray": True,  # a file that the store never writes, where the store keeps its own
+    "orphan": False,  # an object that no ref points to
+    "temporary": False,  # left over from a killed write
+    "set-aside": False,  # moved here by a repair
+}
+
+
+_MOVABLE = {"damaged-ref", "damaged-head", "damaged-object", "stray"}
+_REF_FILE = re.compile(r"HEAD|[0-9]{8}\.json")
+_Use: TypeAlias = tuple[str, str, Part]  # "asset@partition#generation", part name, part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing found: what kind, in which file (from the root of the store), and which publications it touches."""
+
+    kind: str
+    path: str
+    message: str
+    affected: tuple[str, ...] = ()  # "asset@partition#generation"
+
+    @property
+    def is_damage(self) -> bool:
+        """True when a reader would trip over it."""
+        return KINDS[self.kind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FsckReport:
+    """What an examination saw: counts, bytes read, and findings in order of path."""
+
+    refs: int
+    objects: int
+    bytes: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def damage(self) -> tuple[Finding, ...]:
+        """The findings that a reader would trip over."""
+        return tuple(finding for finding in self.findings if finding.is_damage)
+
+    @property
+    def is_sound(self) -> bool:
+        """True when there is no damage."""
+        return not self.damage
+
+
+def fsck(store: AssetStore, progress: Callable[[int, int, str], None] = lambda done, total, path: None) -> FsckReport:
+    """Read and verify everything in the store. `progress(files done, files in all, path)` is called for every file.
+
+    A ref is verified by its seal, its place and its row of generations; an object by the hash of its bytes and by the
+    data version computed anew from its content. Memory: one object at a time.
+    """
+    place = store.objects.place
+    kept, stored = list(place.files(refs.FOLDER)), list(place.files(objects.FOLDER))
+    aside = list(place.files(DAMAGED))
+    total = len(kept) + len(stored)
+    findings = [Finding(kind="set-aside", path=path, message="moved here by a repair") for path in aside]
+    rows = _Rows(store, aside)
+    for done, path in enumerate(kept):
+        progress(done, total, path)
+        findings += rows.look_at(path)
+    findings += rows.gaps()
+    users = _users(rows.intact)
+    read = 0
+    for done, path in enumerate(stored, start=len(kept)):
+        progress(done, total, path)
+        size, found = _look_at_object(store, path, users.pop(path, []))
+        read += size
+        findings += found
+    for path, missing in users.items():
+        message = f"object {path} is missing; {_names(missing)} cannot be read: run the step again"
+        findings.append(Finding(kind="missing-object", path=path, message=message, affected=_affected(missing)))
+    progress(total, total, "")
+    findings.sort(key=lambda finding: (finding.path, finding.kind))
+    return FsckReport(refs=len(rows.intact), objects=len(stored), bytes=read, findings=tuple(findings))
+
+
+def repair(store: AssetStore, report: FsckReport) -> list[str]:
+    """Move damaged files to `damaged/` (never delete) and return where they went; the next run fills the gaps."""
+    place = store.objects.place
+    moved: list[str] = []
+    for path in sorted({finding.path for finding in report.findings if finding.kind in _MOVABLE}):
+        taken = set(place.files(DAMAGED))
+        to = next(name for name in _free_names(f"{DAMAGED}/{path}") if name not in taken)
+        place.move(path, to)
+        moved.append(to)
+    return moved
+
+
+def _free_names(path: str) -> Iterator[str]:
+    yield path
+    for turn in count(1):
+        yield f"{path}.{turn}"
+
+
+class _Rows:
+    """The rows of publications: reads every ref once and remembers which generations are there."""
+
+    def __init__(self, store: AssetStore, aside: list[str]) -> None:
+        self.intact: list[Ref] = []
+        self._store, self._aside = store, set(aside)
+        self._there: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        self._heads: dict[tuple[str, str], int] = {}
+
+    def look_at(self, path: str) -> list[Finding]:
+        """The findings of one file under `refs/`."""
+        if path.endswith(TEMPORARY):
+            return [_temporary(path)]
+        _, *folders, name = path.split("/")
+        if len(folders) != 3 or not all(map(refs.is_safe, folders)) or not _REF_FILE.fullmatch(name):
+            return [Finding(kind="stray", path=path, message=f"{path} is no file of the store: move it elsewhere")]
+        asset, partition = f"{folders[0]}/{folders[1]}", folders[2]
+        if name == refs.HEAD:
+            try:
+                self._heads[asset, partition] = self._store.refs.head(asset, partition) or 0
+            except (DataError, OSError) as met:
+                here = (f"{asset}@{partition}#newest",)
+                return [Finding(kind="damaged-head", path=path, message=str(met), affected=here)]
+            return []
+        generation = int(name.partition(".")[0])
+        self._there[asset, partition].add(generation)
+        try:
+            self.intact.append(self._store.refs.read(asset, partition, generation))
+        except DataError as met:
+            here = (f"{asset}@{partition}#{generation}",)
+            return [Finding(kind="damaged-ref", path=path, message=str(met), affected=here)]
+        return []
+
+    def gaps(self) -> list[Finding]:
+        """The generations that must have been there; one set aside by a repair is missed only while it is the newest."""
+        found = []
+        for asset, partition in sorted(self._there.keys() | self._heads.keys()):
+            there, head = self._there[asset, partition], self._heads.get((asset, partition), 0)
+            newest = max(there, default=0)
+            for generation in sorted(set(range(1, max(newest, head) + 1)) - there):
+                path = refs.ref_path(asset, partition, generation)
+                if generation < newest and f"{DAMAGED}/{path}" in self._aside:
+                    continue
+                message = f"ref {path} is missing: the history of {asset}@{partition} has a gap; run the step again"
+                here = (f"{asset}@{partition}#{generation}",)
+                found.append(Finding(kind="missing-ref", path=path, message=message, affected=here))
+        return found
+
+
+def _users(intact: list[Ref]) -> dict[str, list[_Use]]:
+    """Object path -> which part of which ref points to it."""
+    users: defaultdict[str, list[_Use]] = defaultdict(list)
+    for ref in intact:
+        for name, part in ref.parts.items():
+            users[objects.object_path(part.address, part.suffix)].append((ref.at, name, part))
+    return dict(users)
+
+
+def _look_at_object(store: AssetStore, path: str, users: list[_Use]) -> tuple[int, list[Finding]]:
+    """How many bytes were read, and the findings of one file under `objects/`."""
+    if path.endswith(TEMPORARY):
+        return 0, [_temporary(path)]
+    address, dot, suffix = path.rpartition("/")[2].partition(".")
+    try:
+        belongs = objects.object_path(address, dot + suffix) == path
+    except DataError:
+        belongs = False
+    if not belongs:
+        return 0, [Finding(kind="stray", path=path, message=f"{path} is no file of the store: move it elsewhere")]
+    try:
+        data = store.objects.get(address, dot + suffix)
+    except DamagedError as met:
+        message = f"{met} Touched: {_names(users)}." if users else str(met)
+        return 0, [Finding(kind="damaged-object", path=path, message=message, affected=_affected(users))]
+    if not users:
+        message = "no ref points to it: left over from a killed publication, or history was removed"
+        return len(data), [Finding(kind="orphan", path=path, message=message)]
+    wrong = [use for use in users if not _is_version(data, use)]
+    if wrong:
+        message = f"{path} is whole, but its content is not the data version that {_names(wrong)} claims"
+        return len(data), [Finding(kind="wrong-version", path=path, message=message, affected=_affected(wrong))]
+    return len(data), []
+
+
+def _is_version(data: bytes, use: _Use) -> bool:
+    at, name, part = use
+    try:
+        if part.kind == "tables":
+            return table_version(parquet.parquet_table(data, f"{at} part {name!r}")) == part.version
+        if part.kind == "records":
+            return record_version(json.loads(data)) == part.version
+    except ValueError:  # not even a table or a record; DataError is one too
+        return False
+    return True  # a blob's version is its maker's, nobody else can compute it
+
+
+def _temporary(path: str) -> Finding:
+    message = "left over from a killed write; it may be deleted when nothing is running"
+    return Finding(kind="temporary", path=path, message=message)
+
+
+def _affected(users: list[_Use]) -> tuple[str, ...]:
+    return tuple(sorted({at for at, _, _ in users}))
+
+
+def _names(users: list[_Use]) -> str:
+    return ", ".join(f"{at} part {name!r}" for at, name, _ in users)

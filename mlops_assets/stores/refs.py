@@ -1,0 +1,138 @@
+"""The refs: for every partition of every asset an append-only row of publications, the newest being what it is now.
+
+Here belongs how refs are kept, numbered and read back. A ref lies at `refs/<use case>/<artifact>/<partition>/
+<generation>.json`, sealed (`seals.py`) and created exclusively, so two publishers never write one generation.
+Beside them `HEAD` keeps the highest generation that was finished: without it a lost newest file would make an older
+publication look like the newest. It is written after the ref, so it may lag behind (a crash between) but never leads.
+"""
+
+from dataclasses import replace
+
+from mlops_assets.declare.errors import DamagedError, DataError
+from mlops_assets.declare.names import check_name
+from mlops_assets.stores.places import LocalPlace, RemotePlace
+from mlops_assets.stores.ref import Ref, check_asset
+from mlops_assets.stores.seals import sealed, unsealed
+
+FOLDER = "refs"
+HEAD = "HEAD"
+
+
+def ref_folder(asset: str, partition: str) -> str:
+    """Where the publications of a partition lie, from the root of the store. Raises `DataError` for unsafe names."""
+    return f"{FOLDER}/{check_asset(asset)}/{check_name('partition', partition, error=DataError)}"
+
+
+def ref_path(asset: str, partition: str, generation: int) -> str:
+    """Where one publication lies, from the root of the store."""
+    return f"{ref_folder(asset, partition)}/{generation:08d}.json"
+
+
+class RefStore:
+    """The refs under one root."""
+
+    def __init__(self, place: LocalPlace | RemotePlace) -> None:
+        self.place = place
+
+    def publish(self, draft: Ref) -> Ref:
+        """Append a ref under the next free generation and return it as stored.
+
+        When the newest ref says the same but for run and instant, nothing is written and that one is returned. A
+        damaged newest ref does not stand in the way: the new one supersedes it. Raises `OSError` when it cannot be
+        written.
+        """
+        asset, partition = draft.asset, draft.partition
+        known = self.generations(asset, partition)
+        top = max([*known, self._head_or_zero(asset, partition)])
+        while True:
+            newest = self._intact(asset, partition, top)
+            if newest is not None and newest.says_the_same_as(draft):
+                return newest
+            ref = replace(draft, generation=top + 1)
+            if self.place.create(ref_path(asset, partition, top + 1), sealed(ref.record()), "ref"):
+                break
+            top += 1  # another publisher was first: look at what it published, then take the next
+        head = {"asset": asset, "partition": partition, "generation": ref.generation}
+        self.place.write(f"{ref_folder(asset, partition)}/{HEAD}", sealed(head), "head")
+        return ref
+
+    def latest(self, asset: str, partition: str) -> Ref | None:
+        """The newest ref; None when the partition was never published. Raises `DamagedError`, never falls back."""
+        known = self.generations(asset, partition)
+        head = self.head(asset, partition)
+        if head is not None and head > max(known, default=0):
+            raise DamagedError(
+                f"ref {ref_path(asset, partition, head)} in {self.place} is missing, though it was the newest: "
+                "run the step again, or restore an older version by name."
+            )
+        return self.read(asset, partition, known[-1]) if known else None
+
+    def read(self, asset: str, partition: str, generation: int) -> Ref:
+        """One ref, verified: its seal, and that it belongs where it lies. Raises `DamagedError`."""
+        path = ref_path(asset, partition, generation)
+        where = f"ref {path} in {self.place}"
+        try:
+            record = unsealed(self.place.read(path), where)
+        except OSError as lost:
+            raise DamagedError(f"{where} cannot be read ({lost.strerror or lost}): run `mlops fsck`.") from lost
+        met = (record.get("asset"), record.get("partition"), record.get("generation"))
+        if met != (asset, partition, generation):
+            raise DamagedError(
+                f"{where} says it is {met[0]}@{met[1]}#{met[2]}, must be {asset}@{partition}#{generation}: "
+                "it was copied or moved here; run `mlops fsck`, then the step again."
+            )
+        return Ref.of_record(record)
+
+    def history(self, asset: str, partition: str) -> list[Ref]:
+        """Every ref of a partition, oldest first. Raises `DamagedError` at the first one that is not intact."""
+        return [self.read(asset, partition, generation) for generation in self.generations(asset, partition)]
+
+    def generations(self, asset: str, partition: str) -> list[int]:
+        """The generations that have a file, ascending."""
+        stems = (name.partition(".") for name in self.place.names(ref_folder(asset, partition)))
+        return sorted(int(stem) for stem, _, end in stems if end == "json" and len(stem) == 8 and stem.isdecimal())
+
+    def head(self, asset: str, partition: str) -> int | None:
+        """The highest generation known to be finished; None when none is. Raises `DamagedError`."""
+        path = f"{ref_folder(asset, partition)}/{HEAD}"
+        try:
+            data = self.place.read(path)
+        except FileNotFoundError:
+            return None
+        record = unsealed(data, f"{path} in {self.place}")
+        if (record.get("asset"), record.get("partition")) != (asset, partition):
+            raise DamagedError(f"{path} in {self.place} belongs to {record.get('asset')}@{record.get('partition')}.")
+        return int(record["generation"])
+
+    def partitions(self, asset: str) -> list[str]:
+        """The partitions of an asset that were published, in order of name."""
+        folder = f"{FOLDER}/{check_asset(asset)}"
+        return [name for name in self.place.names(folder) if is_safe(name) and self.place.names(f"{folder}/{name}")]
+
+    def assets(self) -> list[str]:
+        """The assets that have at least one published partition, in order of name."""
+        found = (f"{use}/{art}" for use in self.place.names(FOLDER) for art in self.place.names(f"{FOLDER}/{use}"))
+        return [asset for asset in found if all(map(is_safe, asset.split("/"))) and self.partitions(asset)]
+
+    def _intact(self, asset: str, partition: str, generation: int) -> Ref | None:
+        if generation == 0:
+            return None
+        try:
+            return self.read(asset, partition, generation)
+        except DamagedError:
+            return None  # only to compare with: what is published next gets a generation of its own
+
+    def _head_or_zero(self, asset: str, partition: str) -> int:
+        try:
+            return self.head(asset, partition) or 0
+        except DamagedError:
+            return 0  # it is written anew in a moment
+
+
+def is_safe(name: str) -> bool:
+    """True when a name may be a part of a path of the store."""
+    try:
+        check_name("name", name, error=DataError)
+    except DataError:
+        return False
+    return True

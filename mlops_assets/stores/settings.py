@@ -1,0 +1,52 @@
+"""Where things are: one record made from environment variables, everything below `data/` by default.
+
+| variable | what | default |
+|---|---|---|
+| MLOPS_DATA | the folder of all defaults below | `data` of the project |
+| MLOPS_LANDING | root of the landing zone (fsspec URL) | `$MLOPS_DATA/landing` |
+| MLOPS_STORE | object store (fsspec URL) | `$MLOPS_DATA/store` |
+| MLFLOW_TRACKING_URI | MLflow tracker and registry | SQLite in `$MLOPS_DATA/mlflow` |
+| DAGSTER_HOME | Dagster's instance | `$MLOPS_DATA/dagster` |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Absolute places; `root` is where the project's code and its git history are."""
+
+    root: Path
+    landing: str
+    store: str
+    tracking_uri: str
+    artifacts: str
+    dagster_home: Path
+
+
+def settings(environ: Mapping[str, str]) -> Settings:
+    """The settings an environment asks for.
+
+    >>> s = settings({"MLOPS_DATA": "/srv/mlops", "MLOPS_STORE": "s3://bucket/store"})
+    >>> s.store, s.landing, s.tracking_uri
+    ('s3://bucket/store', '/srv/mlops/landing', 'sqlite:////srv/mlops/mlflow/mlflow.db')
+    """
+    data = Path(environ.get("MLOPS_DATA") or PROJECT / "data").absolute()
+    return Settings(
+        root=PROJECT,
+        landing=_place(environ.get("MLOPS_LANDING"), data / "landing"),
+        store=_place(environ.get("MLOPS_STORE"), data / "store"),
+        tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{data / 'mlflow' / 'mlflow.db'}",
+        artifacts=(data / "mlflow" / "artifacts").as_uri(),
+        dagster_home=Path(environ.get("DAGSTER_HOME") or data / "dagster").absolute(),
+    )
+
+
+def _place(asked: str | None, default: Path) -> str:
+    if not asked:
+        return str(default)
+    return asked if "://" in asked else str(Path(asked).absolute())
