@@ -6,16 +6,11 @@ threshold of one column.
 
 import math
 from dataclasses import dataclass
-from enum import Enum
+from typing import Literal, get_args
 
 from mlops_assets.declare.checking import refuse
 
-
-class ColumnKind(Enum):
-    """How a column is binned: numbers by reference quantiles, categories by name."""
-
-    NUMERIC = "numeric"
-    CATEGORY = "category"
+ColumnKind = Literal["numeric", "category"]  # binned by reference quantiles, or by name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +21,11 @@ class Monitored:
     Raises DeclarationError for an empty name, an unknown kind, or a column that is both stable and critical.
 
     >>> Monitored(name="distance", kind="numeric", unit="mile", stable=True).kind
-    <ColumnKind.NUMERIC: 'numeric'>
+    'numeric'
     """
 
     name: str
-    kind: ColumnKind | str
+    kind: ColumnKind
     unit: str = ""
     stable: bool = False
     critical: bool = False
@@ -39,11 +34,9 @@ class Monitored:
         where = f"Monitored({self.name!r})"
         if not self.name:
             raise refuse(where, "name", self.name, "must not be empty", "name the column")
-        kinds = {kind.value: kind for kind in ColumnKind}
-        kind = self.kind.value if isinstance(self.kind, ColumnKind) else self.kind
-        if kind not in kinds:
-            raise refuse(where, "kind", self.kind, f"must be one of {sorted(kinds)}", "say how the column is binned")
-        object.__setattr__(self, "kind", kinds[kind])
+        if self.kind not in get_args(ColumnKind):
+            rule = f"must be one of {get_args(ColumnKind)}"
+            raise refuse(where, "kind", self.kind, rule, "say how the column is binned")
         if self.stable and self.critical:
             rule = "must not stand beside stable=True, which promises that drift here never retrains"
             raise refuse(where, "critical", True, rule, "choose one")

@@ -1,0 +1,164 @@
+"""The drift report: one live window against the profile of the model that scored it.
+
+Measures every column once, judges them together, says it in sentences. Reads no training rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.core.drift.column import ColumnDrift, column_drift, frame_of
+from mlops_assets.core.drift.measured import Measured, measure
+from mlops_assets.core.drift.table import (
+    Completeness,
+    Judgement,
+    TableVerdict,
+    benjamini_hochberg,
+    judge_table,
+    shortfall,
+    weights_of,
+)
+from mlops_assets.core.drift.verdict import Verdict
+from mlops_assets.core.profile.columns import Frame, column_of
+from mlops_assets.core.profile.records import ReferenceProfile
+from mlops_assets.declare.drift import DriftPolicy
+from mlops_assets.declare.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftReport:
+    """A window judged. `columns` are ranked by psi / threshold, the worst first; `score` is 0 .. 1.
+
+    `quality_alarms`: stable columns that moved, a broken feed rather than a changed world.
+    """
+
+    verdict: TableVerdict
+    score: float
+    sentence: str
+    reasons: tuple[str, ...]
+    quality_alarms: tuple[str, ...]
+    rows: int
+    completeness: Completeness
+    reference_rows: int
+    reference_windows: int
+    calibrated: bool
+    columns: tuple[ColumnDrift, ...]
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Columns that drifted and are not stable facts, the worst first."""
+        return tuple(c.name for c in self.columns if c.verdict is Verdict.DRIFT and not c.stable)
+
+    def column(self, name: str) -> ColumnDrift:
+        """The row of one column. Raises DataError when it is not in the report."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise DataError(f"drift report: no column {name!r}, it has {[c.name for c in self.columns]}: name one of them.")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per column, ranked; text as `string`, figures as float64 (no meaning: NaN), claims as bool."""
+        return frame_of(self.columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts, lists, strings and finite numbers, for metadata and the store."""
+        return {
+            **asdict(self),
+            "verdict": self.verdict.value,
+            "reasons": list(self.reasons),
+            "quality_alarms": list(self.quality_alarms),
+            "columns": [column.to_json() for column in self.columns],
+        }
+
+
+def drift_report(
+    profile: ReferenceProfile,
+    window: Frame,
+    *,
+    policy: DriftPolicy,
+    importances: Mapping[str, float] | None,
+    completeness: Completeness,
+) -> DriftReport:
+    """Judges `window` (m live rows with every watched column, the score included) against `profile`.
+
+    `importances` are the champion's (any scale; None: all alike), `completeness` the days that have arrived. Thresholds
+    are those in the profile, of the day it was built (`profile.judged_by(policy)` for another policy's).
+    Raises DataError for a missing column, unequal lengths, infinities, or a column of another kind.
+
+    >>> from mlops_assets.core.profile import build_profile
+    >>> from mlops_assets.declare.drift import Monitored
+    >>> rows = pd.DataFrame({"delay": range(8000), "score": range(8000)}) % 100
+    >>> watched = [Monitored(name="delay", kind="numeric", unit="min"), Monitored(name="score", kind="numeric")]
+    >>> weeks = [f"W{row // 1000}" for row in range(8000)]
+    >>> reference = build_profile(rows, window=weeks, columns=watched, prediction="score", policy=DriftPolicy())
+    >>> full = Completeness(days_with_rows=7, days=7)
+    >>> later = rows.assign(delay=rows["delay"] + 40)
+    >>> report = drift_report(reference, later, policy=DriftPolicy(), importances=None, completeness=full)
+    >>> report.verdict.value, report.drifted
+    ('ACT', ('delay',))
+    """
+    live, rows = _read(profile, window)
+    weights = weights_of(importances, profile.names, profile.prediction)
+    short = shortfall(rows, completeness, policy)
+    measured = {c.name: measure(c, live[c.name], alpha=policy.alpha) for c in profile.columns}
+    drifting = _passing({name: figures.at_threshold.p_drift for name, figures in measured.items()}, policy)
+    watching = _passing({name: figures.at_watch.p_drift for name, figures in measured.items()}, policy)
+    columns = [
+        column_drift(
+            column,
+            measured[column.name],
+            verdict=_verdict(measured[column.name], column.name in drifting, judged=not short),
+            watch=column.name in watching and not short,
+            importance=weights[column.name],
+            prediction=column.name == profile.prediction,
+        )
+        for column in profile.columns
+    ]
+    if short:
+        judged = Judgement(TableVerdict.INCONCLUSIVE, 0.0, short)
+    else:
+        judged = judge_table([column.judgeable for column in columns], policy)
+    if not profile.calibrated:
+        judged = judged.with_reason(
+            f"thresholds are uncalibrated: {len(profile.windows)} reference windows of the "
+            f"{policy.min_reference_windows} it takes"
+        )
+    ranked = sorted(columns, key=lambda c: (-(c.ratio if c.ratio is not None else -1.0), c.name))
+    return DriftReport(
+        verdict=judged.verdict,
+        score=judged.score,
+        sentence=judged.sentence,
+        reasons=judged.reasons,
+        quality_alarms=tuple(c.name for c in ranked if c.stable and c.verdict is Verdict.DRIFT),
+        rows=rows,
+        completeness=completeness,
+        reference_rows=profile.rows,
+        reference_windows=len(profile.windows),
+        calibrated=profile.calibrated,
+        columns=tuple(ranked),
+    )
+
+
+def _read(profile: ReferenceProfile, window: Frame) -> tuple[dict[str, pd.Series], int]:
+    live = {column.name: column_of(window, column.name) for column in profile.columns}
+    lengths = {name: len(values) for name, values in live.items()}
+    if len(set(lengths.values())) != 1:
+        raise DataError(f"window: rows per column == {lengths}, they must be rows of one table: pass them whole.")
+    return live, next(iter(lengths.values()))
+
+
+def _passing(p_values: Mapping[str, float], policy: DriftPolicy) -> set[str]:
+    """The columns past a level when all are asked at once; one column alone is judged at alpha / 2, as by PSI."""
+    passed = benjamini_hochberg(list(p_values.values()), policy.alpha / 2)
+    return {name for name, holds in zip(p_values, passed, strict=True) if holds}
+
+
+def _verdict(figures: Measured, drifting: bool, *, judged: bool) -> Verdict:
+    if not judged:
+        return Verdict.INSUFFICIENT_DATA
+    if drifting:
+        return Verdict.DRIFT
+    alone = figures.at_threshold.verdict  # drift alone but not among so many may be chance
+    return Verdict.STABLE if alone is Verdict.STABLE else Verdict.INSUFFICIENT_DATA
