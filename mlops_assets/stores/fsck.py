@@ -20,7 +20,6 @@ from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.places import TEMPORARY
 from mlops_assets.stores.ref import Part, Ref
 
-DAMAGED = "damaged"
 # kind of finding -> is it damage?
 KINDS = {
     "damaged-ref": True,  # its seal is broken, or it lies where it does not belong
@@ -84,10 +83,11 @@ def fsck(store: AssetStore, progress: Callable[[int, int, str], None] = lambda d
     """
     place = store.objects.place
     kept, stored = list(place.files(refs.FOLDER)), list(place.files(objects.FOLDER))
-    aside = list(place.files(DAMAGED))
     total = len(kept) + len(stored)
-    findings = [Finding(kind="set-aside", path=path, message="moved here by a repair") for path in aside]
-    rows = _Rows(store, aside)
+    findings = [
+        Finding(kind="set-aside", path=path, message="moved here by a repair") for path in place.files(refs.DAMAGED)
+    ]
+    rows = _Rows(store)
     for done, path in enumerate(kept):
         progress(done, total, path)
         findings += rows.look_at(path)
@@ -112,8 +112,8 @@ def repair(store: AssetStore, report: FsckReport) -> list[str]:
     place = store.objects.place
     moved: list[str] = []
     for path in sorted({finding.path for finding in report.findings if finding.kind in _MOVABLE}):
-        taken = set(place.files(DAMAGED))
-        to = next(name for name in _free_names(f"{DAMAGED}/{path}") if name not in taken)
+        taken = set(place.files(refs.DAMAGED))
+        to = next(name for name in _free_names(f"{refs.DAMAGED}/{path}") if name not in taken)
         place.move(path, to)
         moved.append(to)
     return moved
@@ -126,13 +126,13 @@ def _free_names(path: str) -> Iterator[str]:
 
 
 class _Rows:
-    """The rows of publications: reads every ref once and remembers which generations are there."""
+    """The rows of publications: reads every ref once and then looks for those that are gone."""
 
-    def __init__(self, store: AssetStore, aside: list[str]) -> None:
+    def __init__(self, store: AssetStore) -> None:
         self.intact: list[Ref] = []
-        self._store, self._aside = store, set(aside)
-        self._there: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
-        self._heads: dict[tuple[str, str], int] = {}
+        self._store = store
+        self._seen: set[tuple[str, str]] = set()  # (asset, partition)
+        self._headless: set[tuple[str, str]] = set()  # those whose head cannot be read
 
     def look_at(self, path: str) -> list[Finding]:
         """The findings of one file under `refs/`."""
@@ -142,32 +142,25 @@ class _Rows:
         if len(folders) != 3 or not all(map(refs.is_safe, folders)) or not _REF_FILE.fullmatch(name):
             return [Finding(kind="stray", path=path, message=f"{path} is no file of the store: move it elsewhere")]
         asset, partition = f"{folders[0]}/{folders[1]}", folders[2]
-        if name == refs.HEAD:
-            try:
-                self._heads[asset, partition] = self._store.refs.head(asset, partition) or 0
-            except (DataError, OSError) as met:
-                here = (f"{asset}@{partition}#newest",)
-                return [Finding(kind="damaged-head", path=path, message=str(met), affected=here)]
-            return []
-        generation = int(name.partition(".")[0])
-        self._there[asset, partition].add(generation)
+        self._seen.add((asset, partition))
         try:
-            self.intact.append(self._store.refs.read(asset, partition, generation))
-        except DataError as met:
-            here = (f"{asset}@{partition}#{generation}",)
-            return [Finding(kind="damaged-ref", path=path, message=str(met), affected=here)]
+            if name == refs.HEAD:
+                self._store.refs.head(asset, partition)
+            else:
+                self.intact.append(self._store.refs.read(asset, partition, int(name[:8])))
+        except (DataError, OSError) as met:
+            if name == refs.HEAD:
+                self._headless.add((asset, partition))
+            kind, which = ("damaged-head", "newest") if name == refs.HEAD else ("damaged-ref", int(name[:8]))
+            return [Finding(kind=kind, path=path, message=str(met), affected=(f"{asset}@{partition}#{which}",))]
         return []
 
     def gaps(self) -> list[Finding]:
-        """The generations that must have been there; one set aside by a repair is missed only while it is the newest."""
+        """The refs that were there and are gone."""
         found = []
-        for asset, partition in sorted(self._there.keys() | self._heads.keys()):
-            there, head = self._there[asset, partition], self._heads.get((asset, partition), 0)
-            newest = max(there, default=0)
-            for generation in sorted(set(range(1, max(newest, head) + 1)) - there):
+        for asset, partition in sorted(self._seen - self._headless):
+            for generation in self._store.refs.missing(asset, partition):
                 path = refs.ref_path(asset, partition, generation)
-                if generation < newest and f"{DAMAGED}/{path}" in self._aside:
-                    continue
                 message = f"ref {path} is missing: the history of {asset}@{partition} has a gap; run the step again"
                 here = (f"{asset}@{partition}#{generation}",)
                 found.append(Finding(kind="missing-ref", path=path, message=message, affected=here))

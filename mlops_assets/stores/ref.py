@@ -4,7 +4,7 @@ Here belongs what a ref says and its JSON. It knows no disk: `refs.py` keeps ref
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlops_assets.core.artifact import artifact_version
@@ -61,12 +61,15 @@ class Ref:
         """`use_case/artifact@partition#generation`."""
         return f"{self.asset}@{self.partition}#{self.generation}"
 
+    def means_the_same_as(self, other: "Ref") -> bool:
+        """True when both differ at most in generation, run, instant, and where the bytes are."""
+        mine, its = self.record(), other.record()
+        told = ("asset", "partition", "data_version", "action_key", "inputs", "code", "about")
+        return all(mine[name] == its[name] for name in told)
+
     def says_the_same_as(self, other: "Ref") -> bool:
         """True when both differ at most in generation, run and instant."""
-        return (
-            self.record()
-            == replace(other, generation=self.generation, run=self.run, created_at=self.created_at).record()
-        )
+        return self.means_the_same_as(other) and self.record()["parts"] == other.record()["parts"]
 
     def record(self) -> dict[str, Any]:
         """The ref as JSON values."""

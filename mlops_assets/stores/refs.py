@@ -16,6 +16,7 @@ from mlops_assets.stores.seals import sealed, unsealed
 
 FOLDER = "refs"
 HEAD = "HEAD"
+DAMAGED = "damaged"  # where a repair moves what is not whole, under its old path
 
 
 def ref_folder(asset: str, partition: str) -> str:
@@ -83,9 +84,23 @@ class RefStore:
             )
         return Ref.of_record(record)
 
+    def newest_intact(self, asset: str, partition: str) -> Ref | None:
+        """The newest ref when it is whole, to compare a publication with. To read from, use `latest`, which raises."""
+        known = self.generations(asset, partition)
+        return self._intact(asset, partition, max([*known, self._head_or_zero(asset, partition)]))
+
     def history(self, asset: str, partition: str) -> list[Ref]:
-        """Every ref of a partition, oldest first. Raises `DamagedError` at the first one that is not intact."""
-        return [self.read(asset, partition, generation) for generation in self.generations(asset, partition)]
+        """Every ref of a partition, oldest first. Raises `DamagedError` at the first one that is not intact or gone."""
+        known = sorted({*self.generations(asset, partition), *self.missing(asset, partition)})
+        return [self.read(asset, partition, generation) for generation in known]
+
+    def missing(self, asset: str, partition: str) -> list[int]:
+        """The generations that were there and are gone, ascending; not those set aside by a repair and superseded."""
+        known = self.generations(asset, partition)
+        newest = max(known, default=0)
+        aside = set(self.place.names(f"{DAMAGED}/{ref_folder(asset, partition)}"))
+        gone = set(range(1, max(newest, self.head(asset, partition) or 0) + 1)) - set(known)
+        return sorted(lost for lost in gone if lost > newest or f"{lost:08d}.json" not in aside)
 
     def generations(self, asset: str, partition: str) -> list[int]:
         """The generations that have a file, ascending."""
@@ -115,11 +130,9 @@ class RefStore:
         return [asset for asset in found if all(map(is_safe, asset.split("/"))) and self.partitions(asset)]
 
     def _intact(self, asset: str, partition: str, generation: int) -> Ref | None:
-        if generation == 0:
-            return None
         try:
-            return self.read(asset, partition, generation)
-        except DamagedError:
+            return self.read(asset, partition, generation) if generation else None
+        except DataError:
             return None  # only to compare with: what is published next gets a generation of its own
 
     def _head_or_zero(self, asset: str, partition: str) -> int:
