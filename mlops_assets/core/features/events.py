@@ -96,7 +96,7 @@ def _paired(
         for mine, theirs in zip(key, table_key, strict=True)
     ]
     wide, valid = codes(columns)
-    _, number = np.unique(wide, return_inverse=True)
+    number = pa.array(wide).dictionary_encode().indices.to_numpy().astype(np.int64)
     rows = requests.num_rows
     return number[:rows], valid[:rows], number[rows:], valid[rows:]
 

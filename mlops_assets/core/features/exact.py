@@ -27,8 +27,8 @@ def fixed_point(where: str, values: pa.Array, decimals: int) -> Ints:
     """
     if not pa.types.is_floating(values.type):
         return np.asarray(values.cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
-    numbers = values.to_numpy(zero_copy_only=False)
-    scaled = np.rint(numbers * 10.0**decimals)
+    numbers: npt.NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
+    scaled: npt.NDArray[np.float64] = np.rint(numbers * 10.0**decimals)
     wrong = ~(np.abs(scaled) < 2.0**63)
     if wrong.any():
         raise DataError(
