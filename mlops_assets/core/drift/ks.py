@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from mlops_assets.core.profile.columns import Ints
+from mlops_assets.core.drift.shares import Counts
 
 
-def ks_distance(reference: Ints, live: Ints) -> float | None:
+def ks_distance(reference: Counts, live: Counts) -> float | None:
     """sup |F - G| over the sketch's points and just below them, 0 .. 1; None when either side has no numbers.
 
     Both arguments are exact counts in the 2 K + 1 cells of one sketch (see `profile.counting`). The true distance
@@ -23,7 +23,7 @@ def ks_distance(reference: Ints, live: Ints) -> float | None:
     return float(np.abs(apart).max() / (n * m))
 
 
-def ks_resolution(reference: Ints) -> float:
+def ks_resolution(reference: Counts) -> float:
     """The largest share of the reference between two neighbouring points, at most 1/500: what the sketch cannot see."""
     n = int(reference.sum())
     return float(reference[0::2].max() / n) if n else 0.0

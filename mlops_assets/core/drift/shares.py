@@ -3,11 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from mlops_assets.core.profile.columns import Ints
 from mlops_assets.declare.errors import DataError
 
+Counts = npt.NDArray[np.int64]
 
-def both_seen(reference: npt.ArrayLike, live: npt.ArrayLike) -> Ints:
+
+def both_seen(reference: npt.ArrayLike, live: npt.ArrayLike) -> Counts:
     """Counts (2, B) of the bins that hold a row on either side: a bin nobody ever fell into says nothing of drift.
 
     Raises DataError when the two differ in length or either side has no rows.
