@@ -69,7 +69,7 @@ def provenance(root: Path) -> Provenance:
 
 
 def commit(root: Path) -> Commit:
-    """The commit checked out at `root`, and whether tracked or new files differ from it (ignored files do not count)."""
+    """The commit checked out at `root`, and whether tracked or new files differ from it (ignored ones do not count)."""
     try:
         sha = _git(root, "rev-parse", "--verify", "HEAD")
         return Commit(sha=sha, dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=normal")))
