@@ -14,7 +14,7 @@ def column_sentence(profile: ColumnProfile, figures: Measured, verdict: Verdict,
         return f"{name}: no rows to judge"
     against = f"PSI {figures.psi:.2f} against {profile.threshold:.2f} ({_origin(profile)})"
     if verdict is Verdict.DRIFT:
-        said = "data-quality alarm, declared stable but moved" if profile.stable else "drifted"
+        said = "raises a data-quality alarm, it is declared stable" if profile.stable else "drifted"
         return f"{name} {said}: {against}; {_cause(profile, figures)}"
     if verdict is Verdict.STABLE and not watch:
         return f"{name} is stable: {against}"
@@ -25,10 +25,10 @@ def column_sentence(profile: ColumnProfile, figures: Measured, verdict: Verdict,
 
 def _origin(profile: ColumnProfile) -> str:
     if profile.stable:
-        return "plain level of a stable column"
-    if profile.restless_window is None or profile.threshold <= profile.restlessness:
-        return "the floor, no reference windows"
-    return f"the reference's own largest is {profile.restlessness:.2f}, in {profile.restless_window}"
+        return "the plain level of a stable column"
+    if profile.restless_window is None:
+        return "the floor, for want of reference windows"
+    return f"inside the reference at most {profile.restlessness:.2f}, in {profile.restless_window}"
 
 
 def _cause(profile: ColumnProfile, figures: Measured) -> str:

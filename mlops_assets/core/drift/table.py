@@ -148,29 +148,32 @@ def judge_table(columns: Sequence[Judgeable], policy: DriftPolicy) -> Judgement:
     score, open_score, watch_score = map(_weight, (drifted, undecided, watched))
     bound = f"{policy.table_score:.2f}"
 
+    def reached(weight: float) -> bool:
+        return weight >= policy.table_score - 1e-9  # three fifteenths are a fifth, in spite of rounding
+
     act = [f"critical column {column.name!r} drifted" for column in drifted if column.critical]
     act += [f"the prediction score {column.name!r} drifted" for column in drifted if column.prediction]
-    if score >= policy.table_score:
-        act.insert(0, f"{_names(drifted)} drifted and carry {score:.2f} of the importance, the bound is {bound}")
-    alarm = [f"data-quality alarm: {_names(alarms)} declared stable but moved, look at the feed"] if alarms else []
+    if reached(score):
+        act.insert(0, f"{_names(drifted)} drifted, with {score:.2f} of the importance, the bound is {bound}")
+    alarm = [f"data-quality alarm: {_names(alarms)} moved though declared stable, look at the feed"] if alarms else []
     if act:
         return Judgement(TableVerdict.ACT, score, tuple(act + alarm))
     watch = list(alarm)
     if drifted:
-        watch.append(f"{_names(drifted)} drifted but carry {score:.2f} of the importance, less than {bound}")
-    elif watch_score >= policy.table_score:
-        watch.append(f"{_names(watched)} are past their watch level and carry {watch_score:.2f} of the importance")
+        watch.append(f"{_names(drifted)} drifted, with {score:.2f} of the importance, less than {bound}")
+    elif reached(watch_score):
+        watch.append(f"{_names(watched)} past the watch level, with {watch_score:.2f} of the importance")
     if watch:
         return Judgement(TableVerdict.WATCH, score, tuple(watch))
     tips = [column for column in undecided if column.critical or column.prediction]
-    if tips or score + open_score >= policy.table_score:
+    if tips or reached(score + open_score):
         return Judgement(TableVerdict.INCONCLUSIVE, score, (_undecided(undecided, open_score),))
     return Judgement(TableVerdict.QUIET, score, (f"no column drifted; undecided columns carry {open_score:.2f}",))
 
 
 def _undecided(columns: Sequence[Judgeable], weight: float) -> str:
     return (
-        f"{_names(columns)} lie too near their thresholds for this many rows and carry {weight:.2f} of the importance: "
+        f"{_names(columns)} too near the threshold for this many rows, with {weight:.2f} of the importance: "
         "a longer window would tell"
     )
 

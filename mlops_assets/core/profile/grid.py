@@ -121,7 +121,8 @@ def _scales(points: Floats, outer: int) -> list[Even | Bits]:
         return []
     with np.errstate(over="ignore"):
         steps = float((SIZE - 4) / np.float64(high - low))
-    scales: list[Even | Bits] = [Even(low - 1 / steps, steps)] if 0 < steps < np.inf else []
+    start = low - 1 / steps if 0 < steps < np.inf else np.inf
+    scales: list[Even | Bits] = [Even(start, steps)] if np.isfinite(start) else []
     if low > 0:
         first, last = np.array([low, high]).view(np.int64).tolist()
         shift = max(0, ((last - first) // (SIZE - 4)).bit_length())
