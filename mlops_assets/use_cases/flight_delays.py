@@ -152,8 +152,8 @@ WEATHER = Table(
     min_rows=24,
     day="time_hour",
     late_by=days(1),
-    # 26 Oct and 3 Nov 2013 miss their hours 00-04 UTC: 97 % of those weeks is there
-    every=Every(instant="time_hour", step=hours(1), by=("origin",), at_least=0.95),
+    # the worst shipped week, that of 21 Oct 2013, has 95.2 % of its hours (00-04 UTC on the 26th are missing)
+    every=Every(instant="time_hour", step=hours(1), by=("origin",), at_least=0.9),
     columns=(
         Column(name="origin", kind=STRING, known_at=ALWAYS, isin=("EWR", "JFK", "LGA")),
         Column(name="year", kind=INT, known_at=ALWAYS),

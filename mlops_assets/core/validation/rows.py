@@ -6,9 +6,9 @@ Knows the declaration and pandera. Bounds, sets, patterns and nulls are pandera'
 from functools import lru_cache
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
+from mlops_assets.core.frames import to_frame
 from mlops_assets.core.validation.reasons import Reasons
 from mlops_assets.declare import Column, Kind, Table
 
@@ -17,11 +17,13 @@ def judge_rows(table: Table, rows: pa.Table, reasons: Reasons) -> None:
     """Add a reason for every value that breaks its column's declaration. `rows` have declared types already."""
     from pandera.errors import SchemaErrors
 
-    frame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    frame = to_frame(rows)
     try:
         schema(table.columns, table.key).validate(frame, lazy=True)
     except SchemaErrors as found:
-        cases = found.failure_cases.dropna(subset=["index"])
+        cases = found.failure_cases
+        if cases["index"].isna().any():  # a check that could not run has no row: failing open is no answer
+            raise RuntimeError(f"{table.name}: a row rule could not be asked: {cases.iloc[0].to_dict()}") from found
         for case in cases.itertuples():
             rule = "must not be null" if case.check == "not_nullable" else str(case.check)
             met = "" if case.check == "not_nullable" else f" (met {case.failure_case!r})"
@@ -56,7 +58,7 @@ def _checks(column: Column) -> list[Any]:
     if column.isin is not None:
         checks.append(pandera.Check.isin(column.isin, error=f"must be one of {list(column.isin)}"))
     if column.pattern is not None:
-        whole = rf"^(?:{column.pattern})\Z"
+        whole = f"^(?:{column.pattern})$"  # RE2, where $ is the very end: a trailing newline does not match
         checks.append(pandera.Check.str_matches(whole, error=f"must match {column.pattern}"))
     if column.kind is Kind.CLOCK:
         checks.append(pandera.Check(_is_clock, error="must be a clock time hhmm, 0000 .. 2400"))

@@ -1,0 +1,54 @@
+"""`mlops demo`: the first weeks of the shipped year through the real jobs, on the embedded defaults."""
+
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mlops_assets.cli.printing import as_json, out, progress, refuse
+
+USE_CASE = "flight_delays"
+DATA_WEEKS = 10  # the first model needs eight; two more have not been seen by it
+TRAIN_WEEK = 8
+
+
+def demo(json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False) -> None:
+    """Ten weeks of flights from landed files to features, a model on the first eight, drift on the two after it."""
+    with progress() as bar:
+        task = bar.add_task("loading the asset graph", total=None)
+        from mlops_assets.cli.running import instance, run_job
+        from mlops_assets.cli.stages import print_run
+        from mlops_assets.cli.use_case import use_case_named
+        from mlops_assets.graph.jobs import job_name
+
+        keys = use_case_named(USE_CASE).partitions.keys()[:DATA_WEEKS]
+        plan = [("data", key) for key in keys] + [("train", keys[TRAIN_WEEK - 1])]
+        plan += [("monitor", key) for key in keys[TRAIN_WEEK:]]
+        bar.update(task, total=len(plan))
+        started, outcomes = time.monotonic(), []
+        with instance() as found:
+            for job, key in plan:
+                outcome = run_job(
+                    found, job_name(USE_CASE, job), key,
+                    lambda step, key=key: bar.update(task, description=f"{key} {step}"),
+                )  # fmt: skip
+                outcomes.append(outcome)
+                bar.advance(task)
+                if not json:
+                    print_run(outcome)
+                if not outcome.success:
+                    refuse(outcome.error)
+                    raise typer.Exit(1)
+    if json:
+        as_json([asdict(outcome) for outcome in outcomes])
+        return
+    _what_next(len(outcomes), time.monotonic() - started, keys[TRAIN_WEEK - 1])
+
+
+def _what_next(runs: int, seconds: float, trained: str) -> None:
+    out.print(f"\n[bold]{runs} runs in {seconds:.0f} s.[/] Open next:")
+    out.print('  the asset graph        DAGSTER_HOME="$PWD/data/dagster" .venv/bin/dagster dev     then http://127.0.0.1:3000')
+    out.print(f"  the rows refused       .venv/bin/mlops quarantine {USE_CASE} 2013-02-11")
+    out.print("  every stored byte      .venv/bin/mlops fsck")
+    out.print(f"  the model's page       asset {USE_CASE}/trained_model, partition {trained}")

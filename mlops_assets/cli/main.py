@@ -1,0 +1,34 @@
+"""`mlops`: what `dagster` does not do. Exit code 0 = done, 1 = a verdict failed or data was refused, 2 = usage."""
+
+import sys
+
+import typer
+
+from mlops_assets.cli import backfill, demo, files, quarantine, store
+from mlops_assets.cli.printing import refuse
+from mlops_assets.declare.errors import MlopsError
+
+app = typer.Typer(
+    help="Which data was this model trained on? Every artifact of a model's life as a content-hashed Dagster asset.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("demo")(demo.demo)
+app.command("backfill")(backfill.backfill)
+app.command("hash")(files.hash_file)
+app.command("fsck")(store.fsck)
+app.command("quarantine")(quarantine.quarantine)
+
+
+def main() -> None:
+    """The entry point: our own errors become one clear line, anything else keeps its traceback."""
+    try:
+        app()
+    except MlopsError as error:
+        refuse(error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

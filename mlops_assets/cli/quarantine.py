@@ -1,0 +1,30 @@
+"""`mlops quarantine`: the rows the gate refused, and why."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from mlops_assets.cli.printing import as_json, out
+from mlops_assets.cli.use_case import use_case_named, week
+
+
+def quarantine(
+    use_case: Annotated[str, typer.Argument(help="e.g. flight_delays")],
+    partition: Annotated[str, typer.Argument(help="the week, a Monday: 2013-02-11")],
+    json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False,
+) -> None:
+    """Print every row of a week that the gate refused, with its place in the file and all its reasons."""
+    from mlops_assets.stores.assets import AssetStore
+    from mlops_assets.stores.settings import settings
+
+    declared = use_case_named(use_case)
+    store = AssetStore(settings(os.environ).store)
+    tables = store.load(f"{declared.name}/quarantine", week(declared, partition)).tables
+    rows = [{"table": name, **row} for name, table in sorted(tables.items()) for row in table.to_pylist()]
+    if json:
+        as_json(rows)
+        return
+    for row in rows:
+        out.print(f"{row['table']} row {row['row']}: {row['reasons']}", markup=False)
+    out.print(f"{len(rows):,} rows quarantined in {partition}.")

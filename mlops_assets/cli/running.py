@@ -1,0 +1,130 @@
+"""Run the real jobs, one partition a run, in this process, on the real Dagster instance.
+
+The same runs `dagster job execute` makes, without starting Python anew for each; all of them can be browsed in the UI.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from mlops_assets.declare.errors import DataError
+from mlops_assets.stores.settings import settings
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """One asset of one run: what a line of output says."""
+
+    asset: str
+    partition: str
+    rows: int | None
+    quarantined: int | None
+    data_version: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """One job run: what it made, or why it stopped."""
+
+    job: str
+    partition: str
+    run_id: str
+    success: bool
+    made: tuple[Made, ...]
+    error: str
+
+
+@contextmanager
+def instance() -> Iterator[DagsterInstance]:
+    """The Dagster instance of `DAGSTER_HOME`, by default `data/dagster`."""
+    os.environ.setdefault("DAGSTER_HOME", str(settings(os.environ).dagster_home))
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    home = Path(os.environ["DAGSTER_HOME"])
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"DAGSTER_HOME == {str(home)!r} cannot be made: {error}. Name a folder you may write.") from error
+    with DagsterInstance.get() as found:
+        yield found
+
+
+def execute_line(job: str, partition: str) -> str:
+    """The shell command that does the same."""
+    return f"dagster job execute -m mlops_assets.definitions -j {job} --tags '{{\"dagster/partition\":\"{partition}\"}}'"
+
+
+def run_job(
+    found: DagsterInstance, job: str, partition: str, on_step: Callable[[str], None] = lambda step: None
+) -> RunOutcome:
+    """Run one job for one partition; `on_step` hears the name of every step as it starts."""
+    from mlops_assets.definitions import defs
+
+    run_id = str(uuid.uuid4())
+    listener = _Listener(on_step)
+    found.add_event_listener(run_id, listener)
+    result = defs.resolve_job_def(job).execute_in_process(
+        partition_key=partition, instance=found, run_id=run_id, raise_on_error=False, run_config=QUIET
+    )
+    return RunOutcome(
+        job=job, partition=partition, run_id=run_id, success=result.success,
+        made=tuple(listener.made), error="" if result.success else _why(result),
+    )  # fmt: skip
+
+
+class _Listener:
+    """Turns a run's events into lines, timing steps from start to materialization."""
+
+    def __init__(self, on_step: Callable[[str], None]) -> None:
+        self._on_step, self._started = on_step, 0.0
+        self.made: list[Made] = []
+
+    def __call__(self, record: Any) -> None:
+        event = getattr(record, "dagster_event", None)
+        if event is None:
+            return
+        if event.event_type is dg.DagsterEventType.STEP_START:
+            self._started = time.monotonic()
+            self._on_step(event.step_key or "")
+        elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            found = event.event_specific_data.materialization
+            self.made.append(_made(found, time.monotonic() - self._started))
+
+
+def _made(found: dg.AssetMaterialization, seconds: float) -> Made:
+    def number(name: str) -> int | None:
+        value = found.metadata.get(name)
+        return None if value is None else int(value.value)  # type: ignore[arg-type, union-attr]  # IntMetadataValue
+
+    return Made(
+        asset="/".join(found.asset_key.path),
+        partition=str(found.partition),
+        rows=number("dagster/row_count"),
+        quarantined=number("rows quarantined"),
+        data_version=(found.tags or {}).get("dagster/data_version", ""),
+        seconds=seconds,
+    )
+
+
+def _why(result: dg.ExecuteInProcessResult) -> str:
+    """The first failed step and the innermost reason; retries hide it behind "exceeded max_retries"."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data.user_failure_data
+            if failure is not None and failure.description:
+                return f"{event.step_key}: {failure.description}"
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
+    return "the run failed before its first step"

@@ -1,0 +1,39 @@
+"""`mlops fsck`: is every stored byte what was written?"""
+
+import os
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mlops_assets.cli.printing import as_json, out, progress
+
+
+def fsck(
+    repair: Annotated[bool, typer.Option(help="move damaged objects aside, so that the next run makes them anew")] = False,
+    json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False,
+) -> None:
+    """Read and re-hash the whole object store; name what is damaged and which assets it belongs to (exit code 1)."""
+    from mlops_assets.stores import fsck as checking
+    from mlops_assets.stores.assets import AssetStore
+    from mlops_assets.stores.settings import settings
+
+    store = AssetStore(settings(os.environ).store)
+    with progress() as bar:
+        task = bar.add_task("fsck", total=None)
+        report = checking.fsck(store, lambda done, total, path: bar.update(task, completed=done, total=total))
+    moved = checking.repair(store, report) if repair else []
+    if json:
+        as_json({"sound": report.is_sound, "findings": [asdict(f) for f in report.findings], "moved_aside": moved})
+    else:
+        for finding in report.findings:
+            style = "red" if finding.is_damage else "dim"
+            out.print(f"[{style}]{finding.kind:<12}[/] {finding.path}")
+            out.print(f"             {finding.message}", markup=False)
+            for at in finding.affected:
+                out.print(f"             belongs to {at}", markup=False)
+        for path in moved:
+            out.print(f"moved aside  {path}", markup=False)
+        out.print("sound." if report.is_sound else f"{len(report.damage)} damaged.")
+    if not report.is_sound:
+        raise typer.Exit(1)

@@ -1,0 +1,18 @@
+"""The way in: what `dagster` loads. A second use case is one more line in `USE_CASES`."""
+
+import os
+import warnings
+
+import dagster as dg
+
+from mlops_assets.graph.lifecycle import build_lifecycle, resources
+from mlops_assets.stores.settings import settings
+from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
+
+# data versions are what this project is about; that Dagster calls them beta is no news in every run
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+USE_CASES = (FLIGHT_DELAYS,)
+PLACES = settings(os.environ)
+
+defs = dg.Definitions.merge(*(build_lifecycle(use_case, PLACES) for use_case in USE_CASES), resources(PLACES))

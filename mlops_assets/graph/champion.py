@@ -1,0 +1,69 @@
+"""The champion as a registry entry carries it: scorer, encoder, profile, importances. No tracker is asked.
+
+A registry entry holds its champion's own parts, so whoever has the entry can answer with the model and judge drift
+against its reference, years later and offline.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_assets.core.artifact import Artifact
+from mlops_assets.core.encoding import Encoder
+from mlops_assets.core.profile import ReferenceProfile
+from mlops_assets.core.scoring import Scorer
+from mlops_assets.declare import UseCase
+from mlops_assets.stores.models import load
+
+BLOBS = ("model", "encoder")  # parts an entry takes over from the trained model, with `profile` and `evidence`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Champion:
+    """The model that stands: who it is, and everything needed to answer with it and to watch it."""
+
+    entry: dict[str, Any]
+    scorer: Scorer
+    profile: ReferenceProfile
+    importances: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """`flight_delays@3`: use case and version."""
+        return str(self.entry["champion"]["name"])
+
+
+def scorer_of(use_case: UseCase, artifact: Artifact) -> Scorer:
+    """The scorer stored in a trained model or a registry entry; the file is checked before anything in it is built."""
+    encoder = Encoder.from_json(artifact.blobs["encoder"].data)
+    declared = use_case.model.estimator
+    estimator = load(
+        artifact.blobs["model"].data, declared.trusted, features=len(encoder.features), path=declared.path
+    )
+    return Scorer(estimator=estimator, encoder=encoder, task=use_case.label.task)
+
+
+def champion_of(use_case: UseCase, entry: Artifact) -> Champion | None:
+    """The champion that stands after a registry entry; None when none stood yet."""
+    record = entry.records["entry"]
+    if record["champion"] is None:
+        return None
+    return Champion(
+        entry=record,
+        scorer=scorer_of(use_case, entry),
+        profile=ReferenceProfile.from_json(entry.records["profile"]),
+        importances=entry.records["evidence"]["importances"],
+    )
+
+
+def parts_of(artifact: Artifact) -> dict[str, Any]:
+    """The parts a registry entry carries of its champion, as arguments of `Artifact`."""
+    return {
+        "blobs": {name: artifact.blobs[name] for name in BLOBS},
+        "records": {name: artifact.records[name] for name in ("profile", "evidence")},
+    }
+
+
+def as_bytes(record: Any) -> bytes:
+    """A record as readable JSON for the tracker's artifact pages."""
+    return json.dumps(record, indent=1, sort_keys=True).encode()

@@ -1,0 +1,91 @@
+"""Stage 2, features: every request of the week with what was known when it was asked."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from mlops_assets.core.artifact import Artifact
+from mlops_assets.core.features import describe, feature_table
+from mlops_assets.declare import UseCase
+from mlops_assets.graph import showing
+from mlops_assets.graph.axis import partition_of, partitions_def, window
+from mlops_assets.graph.steps import TRANSIENT, refusals
+from mlops_assets.graph.storage import Upstream
+from mlops_assets.graph.types import artifact_type, feature_bounds
+
+TABLE = "features"  # the one table of the artifact
+
+
+def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
+    """The point-in-time join."""
+    axis = partitions_def(use_case.partitions)
+    key = dg.AssetKey([use_case.name, "feature_table"])
+    requests = use_case.request_table
+
+    @dg.asset(
+        key=key,
+        group_name="features",
+        partitions_def=axis,
+        ins={"validated": dg.AssetIn(key=[use_case.name, "validated_dataset"],
+                                     **window(-use_case.lookback_weeks, 0, "every"))},
+        kinds={"duckdb", "parquet"},
+        retry_policy=TRANSIENT,
+        check_specs=[dg.AssetCheckSpec("every_request_kept", asset=key, partitions_def=axis, blocking=True,
+                                       description="each validated request stands here exactly once")],
+        dagster_type=artifact_type(f"{use_case.name}_features", {TABLE: feature_bounds(use_case)}, "Feature table"),
+        description=f"One row is {requests.doc}, with every feature as it was known at `{use_case.requests.as_of}`, "
+        f"and the label where there is one. Looks back {use_case.lookback_weeks} weeks.",
+        metadata=showing.column_schema(_columns(use_case)),
+        **showing.owned(use_case),
+    )
+    def asset(context: dg.AssetExecutionContext, validated: Upstream) -> Iterator[Any]:
+        with refusals():
+            partition = partition_of(context, use_case)
+            weeks = {week: artifact.tables for week, artifact in validated.artifacts().items()}
+            asked = weeks[partition][requests.name]
+            table = feature_table(use_case, asked, history(use_case, weeks))
+        kept = table.num_rows == asked.num_rows
+        sentence = f"{table.num_rows:,} rows for {asked.num_rows:,} requests"
+        yield dg.AssetCheckResult(check_name="every_request_kept", passed=kept, description=sentence,
+                                  metadata={"rows": table.num_rows, "requests": asked.num_rows})
+        if not kept:
+            raise dg.Failure(description=f"{sentence}: a join lost or doubled some.", allow_retries=False)
+        yield dg.MaterializeResult(
+            value=Artifact(tables={TABLE: table}),
+            metadata={
+                "dagster/row_count": table.num_rows,
+                "rows without label": table[use_case.label.column].null_count,
+                "weeks looked at": f"{min(weeks)} .. {max(weeks)}",
+                "features": showing.records(_coverage(use_case, table)),
+            },
+        )
+
+    return asset  # fmt: skip
+
+
+def history(use_case: UseCase, weeks: Mapping[str, Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
+    """Each table over all weeks; of a snapshot only the newest week's."""
+    newest = max(weeks)
+    return {
+        t.name: weeks[newest][t.name] if t.snapshot else pa.concat_tables([w[t.name] for w in weeks.values()])
+        for t in use_case.tables
+    }
+
+
+def _columns(use_case: UseCase) -> list[tuple[str, str, str]]:
+    kinds = use_case.request_table.kinds
+    own = [(name, kinds[name].value, "the request") for name in (*use_case.request_table.key, use_case.requests.as_of)]
+    features = [(f.name, use_case.kind_of(f).value, describe(use_case, f)) for f in use_case.features]
+    label = use_case.label
+    return [*own, *features, (label.column, kinds[label.column].value, f"the label: {label.doc}")]
+
+
+def _coverage(use_case: UseCase, table: pa.Table) -> list[dict[str, Any]]:
+    rows = max(table.num_rows, 1)
+    return [
+        {"feature": f.name, "known": f"{1 - table[f.name].null_count / rows:.1%}", "unit": f.unit,
+         "definition": describe(use_case, f)}
+        for f in use_case.features
+    ]  # fmt: skip

@@ -1,0 +1,52 @@
+"""The jobs of a use case. One partition a run; a range is a backfill, in the UI or by `mlops backfill`.
+
+| job | assets |
+|---|---|
+| `<use case>_data` | raw_data, validated_dataset, feature_table |
+| `<use case>_train` | trained_model, registry_entry |
+| `<use case>_monitor` | drift_report |
+| `<use case>_lifecycle` | all of them |
+"""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from mlops_assets.declare import UseCase
+
+STAGES = {
+    "data": ("raw_data", "validated_dataset", "feature_table"),
+    "train": ("trained_model", "registry_entry"),
+    "monitor": ("drift_report",),
+}
+LIFECYCLE = tuple(artifact for stage in STAGES.values() for artifact in stage)
+
+
+def job_name(use_case: str, job: str) -> str:
+    """`flight_delays_data`: what `dagster job execute -j` takes."""
+    return f"{use_case}_{job}"
+
+
+def jobs(use_case: UseCase) -> list[UnresolvedAssetJobDefinition]:
+    """The four jobs. They run in their own process's thread of steps: a process a step costs seconds of imports."""
+    return [
+        dg.define_asset_job(
+            job_name(use_case.name, name),
+            selection=dg.AssetSelection.assets(*([use_case.name, artifact] for artifact in artifacts)),
+            executor_def=dg.in_process_executor,
+            description=f"{', '.join(artifacts)} of one week of {use_case.name}",
+            tags={"use_case": use_case.name},
+        )
+        for name, artifacts in (*STAGES.items(), ("lifecycle", LIFECYCLE))
+    ]
+
+
+def weekly_schedule(use_case: UseCase, lifecycle: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """Runs the lifecycle of the week just over, once its labels are mature. Off until someone switches it on."""
+    wait = use_case.label.maturity
+    return dg.build_schedule_from_partitioned_job(
+        lifecycle,
+        name=f"{use_case.name}_weekly",
+        description=f"The lifecycle of each new week, {wait} after its end, when its labels are trusted.",
+        day_of_week=(1 + wait.days) % 7,  # cron counts from Sunday: the week ends as Monday begins
+        hour_of_day=3,
+    )  # type: ignore[return-value]  # the union's other member needs an unresolved partitions definition

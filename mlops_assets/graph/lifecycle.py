@@ -1,0 +1,50 @@
+"""The whole graph of a use case, in lifecycle order, from its declaration."""
+
+import dagster as dg
+
+from mlops_assets.declare import UseCase
+from mlops_assets.graph.features import feature_asset
+from mlops_assets.graph.ingest import LandingZone, raw_data, validated_dataset
+from mlops_assets.graph.jobs import jobs, weekly_schedule
+from mlops_assets.graph.monitoring import drift_report
+from mlops_assets.graph.registry import registry_entry, tracker_key
+from mlops_assets.graph.storage import Store, StoreIO
+from mlops_assets.graph.tracking import mlflow_tracking
+from mlops_assets.graph.training import trained_model
+from mlops_assets.stores.settings import Settings
+
+
+def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
+    """Assets, checks, jobs, the schedule and the tracker of one use case; the rest comes from `resources`."""
+    declared = jobs(use_case)
+    tracker = {
+        "experiment_name": use_case.name,
+        "mlflow_tracking_uri": settings.tracking_uri,
+        "artifact_root": settings.artifacts,
+        "root": str(settings.root),
+    }
+    return dg.Definitions(
+        assets=[
+            raw_data(use_case),
+            validated_dataset(use_case),
+            feature_asset(use_case),
+            trained_model(use_case),
+            registry_entry(use_case),
+            drift_report(use_case),
+        ],
+        jobs=declared,
+        schedules=[weekly_schedule(use_case, declared[-1])],
+        resources={tracker_key(use_case): mlflow_tracking.configured(tracker)},
+    )
+
+
+def resources(settings: Settings) -> dg.Definitions:
+    """What all use cases stand on, by name."""
+    return dg.Definitions(
+        resources={
+            "io_manager": StoreIO(url=settings.store, root=str(settings.root)),
+            "store": Store(url=settings.store),
+            "landing": LandingZone(url=settings.landing),
+        },
+        executor=dg.in_process_executor,
+    )
