@@ -67,8 +67,8 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def validity(array: pa.Array) -> npt.NDArray[np.uint8] | None:
-    """The validity bitmap from bit 0 with zeros after the last row; None when no value is null."""
-    if array.null_count == 0:
+    """The validity bitmap from bit 0 with zeros after the last row; None when no value is null, or all by type."""
+    if array.null_count == 0 or pa.types.is_null(array.type):
         return None
     bitmap = np.frombuffer(array.buffers()[0], dtype=np.uint8)
     return _bits(bitmap, array.offset, len(array))

@@ -51,7 +51,8 @@ def canonical(table: pa.Table) -> pa.Table:
     """The one representative of all tables of this version: normal types, one chunk, rows in canonical order.
 
     Rows are ordered by all columns from the left, nulls last, NaN after the numbers, texts by their UTF-8 bytes. Schema
-    metadata is dropped and every field is nullable. Columns that need no change share their memory with `table`.
+    metadata is dropped, every field is nullable, and without columns there are no rows. Columns that need no change
+    share their memory with `table`. Raises `DataError` like `table_version`.
 
     >>> canonical(pa.table({"x": [3, None, 1]})).to_pydict()
     {'x': [1, 3, None]}
@@ -61,7 +62,7 @@ def canonical(table: pa.Table) -> pa.Table:
     if doubled:
         raise DataError(f"table has more than one column named {doubled[0]!r}, must name each column once: rename one.")
     if not names:
-        return table.select([]).replace_schema_metadata(None)
+        return pa.table({})  # Arrow and Parquet forget how many rows a table without columns had
     arrays = [normalised(name, column) for name, column in zip(names, table.columns, strict=True)]
     order = row_order(arrays, table.num_rows)
     if order is not None:

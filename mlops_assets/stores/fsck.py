@@ -17,7 +17,7 @@ from mlops_assets.core.versions import record_version, table_version
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores import objects, parquet, refs
 from mlops_assets.stores.assets import AssetStore
-from mlops_assets.stores.places import TEMPORARY
+from mlops_assets.stores.disk import TEMPORARY
 from mlops_assets.stores.ref import Part, Ref
 
 # kind of finding -> is it damage?
@@ -108,14 +108,21 @@ def fsck(store: AssetStore, progress: Callable[[int, int, str], None] = lambda d
 
 
 def repair(store: AssetStore, report: FsckReport) -> list[str]:
-    """Move damaged files to `damaged/` (never delete) and return where they went; the next run fills the gaps."""
+    """Move damaged files to `damaged/` (never delete) and return what lies there now; the next run fills the gaps.
+
+    For a ref that is gone a note is left there, so that its gap counts as known once a newer publication stands.
+    """
     place = store.objects.place
     moved: list[str] = []
-    for path in sorted({finding.path for finding in report.findings if finding.kind in _MOVABLE}):
-        taken = set(place.files(refs.DAMAGED))
-        to = next(name for name in _free_names(f"{refs.DAMAGED}/{path}") if name not in taken)
-        place.move(path, to)
-        moved.append(to)
+    for kind, path in sorted({(finding.kind, finding.path) for finding in report.findings}):
+        to = f"{refs.DAMAGED}/{path}"
+        if kind in _MOVABLE:
+            taken = set(place.files(refs.DAMAGED))
+            to = next(name for name in _free_names(to) if name not in taken)
+            place.move(path, to)
+            moved.append(to)
+        elif kind == "missing-ref" and place.create(to, f"{path} was gone when a repair looked.\n".encode(), "repair"):
+            moved.append(to)
     return moved
 
 

@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.names import check_name
+from mlops_assets.stores.disk import LocalPlace
 from mlops_assets.stores.files import parsed_table
-from mlops_assets.stores.places import LocalPlace, RemotePlace, place
+from mlops_assets.stores.places import Place, place
 
 PARTITION = "{partition}"
 
@@ -36,7 +37,7 @@ class Landing:
     """The files under a local directory or an fsspec URL."""
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
-        self.place: LocalPlace | RemotePlace = place(url)
+        self.place: Place = place(url)
 
     def read(self, pattern: str, partition: str, *, columns: Mapping[str, pa.DataType] | None = None) -> Landed:
         """Read the file of a partition once; hash and parse the same bytes.

@@ -11,7 +11,7 @@ import re
 from blake3 import blake3
 
 from mlops_assets.declare.errors import DamagedError, DataError
-from mlops_assets.stores.places import LocalPlace, RemotePlace, place
+from mlops_assets.stores.places import Place, place
 
 FOLDER = "objects"
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
@@ -42,7 +42,7 @@ class ObjectStore:
     """
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
-        self.place: LocalPlace | RemotePlace = place(url)
+        self.place: Place = place(url)
 
     def put(self, data: bytes, suffix: str) -> str:
         """Store bytes and return their address; the same bytes again change nothing and heal a damaged copy.

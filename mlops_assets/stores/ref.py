@@ -75,7 +75,8 @@ class Ref:
         """The ref as JSON values."""
         parts = {name: asdict(part) for name, part in self.parts.items()}
         for part in parts.values():
-            part["columns"] = part["columns"] and [list(column) for column in part["columns"]]
+            if part["columns"] is not None:
+                part["columns"] = [list(column) for column in part["columns"]]
         plain = {
             name: getattr(self, name) for name in ("asset", "partition", "generation", "data_version", "action_key")
         }
@@ -92,8 +93,9 @@ class Ref:
             )
         parts = {}
         for name, part in fields.pop("parts").items():
-            columns = part["columns"] and tuple((column, kind) for column, kind in part["columns"])
-            parts[name] = Part(**{**part, "columns": columns})
+            columns = part["columns"]
+            pairs = None if columns is None else tuple((column, kind) for column, kind in columns)
+            parts[name] = Part(**{**part, "columns": pairs})
         return cls(parts=parts, **fields)
 
 

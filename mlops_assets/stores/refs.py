@@ -6,11 +6,12 @@ Beside them `HEAD` keeps the highest generation that was finished: without it a 
 publication look like the newest. It is written after the ref, so it may lag behind (a crash between) but never leads.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.declare.names import check_name
-from mlops_assets.stores.places import LocalPlace, RemotePlace
+from mlops_assets.stores.places import Place
 from mlops_assets.stores.ref import Ref, check_asset
 from mlops_assets.stores.seals import sealed, unsealed
 
@@ -32,7 +33,7 @@ def ref_path(asset: str, partition: str, generation: int) -> str:
 class RefStore:
     """The refs under one root."""
 
-    def __init__(self, place: LocalPlace | RemotePlace) -> None:
+    def __init__(self, place: Place) -> None:
         self.place = place
 
     def publish(self, draft: Ref) -> Ref:
@@ -48,13 +49,19 @@ class RefStore:
         while True:
             newest = self._intact(asset, partition, top)
             if newest is not None and newest.says_the_same_as(draft):
-                return newest
+                return self.settled(newest)
             ref = replace(draft, generation=top + 1)
             if self.place.create(ref_path(asset, partition, top + 1), sealed(ref.record()), "ref"):
-                break
+                return self.settled(ref)
             top += 1  # another publisher was first: look at what it published, then take the next
-        head = {"asset": asset, "partition": partition, "generation": ref.generation}
-        self.place.write(f"{ref_folder(asset, partition)}/{HEAD}", sealed(head), "head")
+
+    def settled(self, ref: Ref) -> Ref:
+        """Make sure that the head knows a stored ref, and return the ref."""
+        if self._head_or_zero(ref.asset, ref.partition) < ref.generation:
+            head = {"asset": ref.asset, "partition": ref.partition, "generation": ref.generation}
+            # the ref is published, whole and on disk: a head that lags is made up for by the next publication
+            with suppress(OSError):
+                self.place.write(f"{ref_folder(ref.asset, ref.partition)}/{HEAD}", sealed(head), "head")
         return ref
 
     def latest(self, asset: str, partition: str) -> Ref | None:

@@ -1,0 +1,195 @@
+"""fsck finds every change to what was published, names what it touches, and repair lets the next run heal it."""
+
+import random
+import shutil
+from dataclasses import replace
+
+import pytest
+from publishing import ASSET, artifact, publish
+
+from mlops_assets.declare.errors import DataError
+from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.fsck import KINDS, fsck, repair
+
+WEEKS = ["2013-07-01", "2013-07-08", "2013-07-15"]
+SEEDS = {(week, generation): 10 * place + generation for place, week in enumerate(WEEKS) for generation in (1, 2)}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    root = tmp_path_factory.mktemp("sound")
+    store = AssetStore(root)
+    for (week, _), seed in SEEDS.items():
+        publish(store, seed, week)
+    return root
+
+
+@pytest.fixture
+def root(sound, tmp_path):
+    shutil.copytree(sound, tmp_path / "store")
+    return tmp_path / "store"
+
+
+def files(root, folder):
+    return sorted(path for path in (root / folder).rglob("*") if path.is_file())
+
+
+def reads_that_fail(root):
+    """Read everything that was published, by every way in; never get anything else than what was published."""
+    store, failed = AssetStore(root), 0
+    for (week, generation), seed in SEEDS.items():
+        for ask in ({"generation": generation}, {"data_version": artifact(seed).version}, {}):
+            try:
+                met = store.load(ASSET, week, **ask).version
+            except DataError:
+                failed += 1
+            else:
+                assert met == artifact(seed if ask else SEEDS[week, 2]).version
+    return failed
+
+
+def test_a_sound_store_has_no_findings_and_every_file_is_counted(sound):
+    seen = []
+    report = fsck(AssetStore(sound), lambda done, total, path: seen.append((done, total)))
+
+    assert report.findings == ()
+    assert report.is_sound
+    assert (report.refs, report.objects) == (6, len(files(sound, "objects")))
+    assert report.bytes == sum(path.stat().st_size for path in files(sound, "objects"))
+    assert seen[0][0] == 0
+    assert seen[-1][0] == seen[-1][1] == len(files(sound, "objects")) + len(files(sound, "refs"))
+
+
+def flip(draw, root):
+    path = draw.choice(files(root, draw.choice(["objects", "refs"])))
+    data = bytearray(path.read_bytes())
+    data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    path.write_bytes(data)
+
+
+def truncate(draw, root):
+    path = draw.choice(files(root, draw.choice(["objects", "refs"])))
+    data = path.read_bytes()
+    path.write_bytes(data[: draw.randrange(len(data))])
+
+
+def zero(draw, root):
+    path = draw.choice(files(root, draw.choice(["objects", "refs"])))
+    data = bytearray(path.read_bytes())
+    start = draw.randrange(len(data))
+    data[start : start + 4096] = bytes(len(data[start : start + 4096]))
+    if data == path.read_bytes():
+        data[0] ^= 255
+    path.write_bytes(data)
+
+
+def lose(draw, root):
+    found = files(root, draw.choice(["objects", "refs"]))
+    draw.choice([path for path in found if path.name != "HEAD"]).unlink()
+
+
+def swap(draw, root):
+    folder = draw.choice(["objects", "refs"])
+    one, other = draw.sample([path for path in files(root, folder) if path.name != "HEAD"], 2)
+    one_data, other_data = one.read_bytes(), other.read_bytes()
+    one.write_bytes(other_data)
+    other.write_bytes(one_data)
+
+
+def _corrupt_and_look(sound, tmp_path, harm, seeds):
+    for seed in seeds:
+        root = tmp_path / str(seed)
+        shutil.copytree(sound, root)
+        harm(random.Random(seed), root)
+        report = fsck(AssetStore(root))
+
+        assert not report.is_sound, (harm, seed)
+        assert reads_that_fail(root) > 0, (harm, seed)
+        assert all(f.affected for f in report.damage), (harm, seed)
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, zero, lose, swap])
+def test_a_hundred_corruptions_are_found_by_every_read_and_by_fsck(sound, tmp_path, harm):
+    _corrupt_and_look(sound, tmp_path, harm, range(20))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", [flip, truncate, zero, lose, swap])
+def test_a_thousand_corruptions_are_found_by_every_read_and_by_fsck(sound, tmp_path, harm):
+    _corrupt_and_look(sound, tmp_path, harm, range(1_000, 1_200))
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, zero, lose, swap])
+@pytest.mark.parametrize("seed", range(6))
+def test_after_a_repair_a_rerun_heals_and_nothing_was_deleted(root, harm, seed):
+    harm(random.Random(seed), root)
+    store = AssetStore(root)
+    before = len(files(root, "."))
+    moved = repair(store, fsck(store))
+
+    assert len(files(root, ".")) == before + ("refs" in str(moved) and harm is lose)  # a note for a ref that is gone
+    assert all((root / path).is_file() for path in moved)
+    for (week, _), published in SEEDS.items():
+        publish(store, published, week)
+    assert fsck(store).is_sound, fsck(store).damage
+    assert all(store.load(ASSET, week).version == artifact(SEEDS[week, 2]).version for week in WEEKS)
+
+
+def test_a_ref_moved_aside_does_not_make_an_older_one_the_newest(root):
+    store = AssetStore(root)
+    path = root / f"refs/{ASSET}/{WEEKS[0]}/00000002.json"
+    path.write_bytes(b"{}")
+    repair(store, fsck(store))
+
+    with pytest.raises(DataError, match="missing"):
+        store.latest(ASSET, WEEKS[0])
+
+
+def test_damage_names_every_publication_it_touches(root):
+    store = AssetStore(root)
+    shared = store.restore(ASSET, WEEKS[0], artifact(1).version, run="r", created_at="2013")
+    part = shared.parts["flights"]
+    (root / f"objects/{part.address[:2]}/{part.address}.parquet").write_bytes(b"")
+    (finding,) = fsck(store).damage
+
+    assert finding.kind == "damaged-object"
+    assert finding.affected == (f"{ASSET}@{WEEKS[0]}#1", f"{ASSET}@{WEEKS[0]}#3")
+    assert "part 'flights'" in finding.message
+
+
+def test_bytes_that_are_whole_but_not_the_claimed_version_are_found(root):
+    store = AssetStore(root)
+    ref = store.latest(ASSET, WEEKS[0])
+    other = store.latest(ASSET, WEEKS[1]).parts["flights"]
+    lie = replace(ref.parts["flights"], address=other.address)
+    store.refs.publish(replace(ref, parts={**ref.parts, "flights": lie}, generation=0))
+
+    assert [finding.kind for finding in fsck(store).damage] == ["wrong-version"]
+
+
+def test_orphans_and_temporary_files_are_no_damage(root):
+    store = AssetStore(root)
+    store.objects.put(b"nobody asked for it", ".txt")
+    (root / "objects" / "ab").mkdir(exist_ok=True)
+    (root / "objects" / "ab" / ".x.1.ffff.tmp").write_bytes(b"half")
+    (root / "refs" / ASSET / WEEKS[0] / ".x.1.ffff.tmp").write_bytes(b"half")
+    report = fsck(store)
+
+    assert report.is_sound
+    assert sorted(finding.kind for finding in report.findings) == ["orphan", "temporary", "temporary"]
+
+
+@pytest.mark.parametrize(
+    "path", ["objects/note.txt", f"refs/{ASSET}/2013-07-01/note.txt", "refs/x.json", "objects/ab/cd.txt"]
+)
+def test_a_file_that_the_store_never_writes_is_a_stray(root, path):
+    (root / path).parent.mkdir(exist_ok=True)
+    (root / path).write_text("x")
+    (finding,) = fsck(AssetStore(root)).findings
+
+    assert (finding.kind, finding.path) == ("stray", path)
+
+
+def test_every_kind_of_finding_is_declared():
+    assert set(KINDS.values()) == {True, False}
