@@ -1,6 +1,7 @@
 """From a declared estimator to a scikit-learn object, ready to fit, and the threads it may use.
 
-Here belong the import of the class, the seed, the positions of the categories. It knows no rows.
+Here belong the import of the class, the seed, the positions of the categories, the number of workers. It knows no
+splits and no metrics.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from mlops_assets.declare.modelling import Estimator, Model, Task
 
 
 def build(declared: Estimator, model: Model, encoder: Encoder, task: Task) -> Any:
-    """An unfitted estimator: declared parameters, `random_state` and `n_jobs` where it (or a part of it) has them.
+    """An unfitted estimator: declared parameters, and the seed as `random_state` where it (or a part of it) has one.
 
     Nothing of the declaration is shared with it, so fitting it twice starts twice from the same place. Raises
     DeclarationError for a path or a parameter that scikit-learn does not have, or a class that cannot do the task.
@@ -36,11 +37,25 @@ def build(declared: Estimator, model: Model, encoder: Encoder, task: Task) -> An
             estimator.set_params(**{declared.categories: list(encoder.category_positions) or None})
     except (TypeError, ValueError) as refused:
         raise DeclarationError(f"{where}: {refused}: correct params or categories.") from refused
-    for parameter in sorted(estimator.get_params(deep=True)):
-        if parameter.rpartition("__")[2] == "random_state":
-            estimator.set_params(**{parameter: model.seed})
-        elif parameter.rpartition("__")[2] == "n_jobs":
-            estimator.set_params(**{parameter: model.threads})
+    return _set_everywhere(estimator, "random_state", model.seed)
+
+
+def fit_on(estimator: Any, array: Any, label: Any, jobs: int) -> Any:
+    """The estimator, fitted with `jobs` workers where it has `n_jobs`, which is None again afterwards.
+
+    So that the model answers with one worker: a forest of several adds its trees in the order in which they finish, and
+    its last bits differ from call to call.
+    """
+    if jobs == 1:  # what None means, too; scikit-learn warns of an n_jobs that does nothing when it is set
+        return estimator.fit(array, label)
+    _set_everywhere(estimator, "n_jobs", jobs).fit(array, label)
+    return _set_everywhere(estimator, "n_jobs", None)
+
+
+def _set_everywhere(estimator: Any, parameter: str, value: object) -> Any:
+    for name in sorted(estimator.get_params(deep=True)):
+        if name.rpartition("__")[2] == parameter:
+            estimator.set_params(**{name: value})
     return estimator
 
 

@@ -30,11 +30,10 @@ def column_values(
     """The column as float64 `[rows]`, nulls as NaN; raises DataError naming the feature and the first wrong row."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype)
-    plain = column.dtype
-    if isinstance(plain, np.dtype) and plain.kind in "iuf" and kind not in (Kind.STRING, Kind.BOOL):
-        return column.to_numpy().astype(np.float64)
-    if isinstance(plain, np.dtype) and plain.kind == "b" and kind is Kind.BOOL:
-        return column.to_numpy().astype(np.float64)
+    truths = pd.api.types.is_bool_dtype(column.dtype) and column.dtype != object
+    numbers = pd.api.types.is_numeric_dtype(column.dtype) and not truths
+    if (truths and kind is Kind.BOOL) or (numbers and kind not in (Kind.STRING, Kind.BOOL)):
+        return column.to_numpy(dtype=np.float64, na_value=_NAN)
     if pd.api.types.infer_dtype(column, skipna=True) not in _INFERRED.get(kind, _INFERRED[Kind.INT]):
         return _one_by_one(name, kind, column, categories)
     missing = column.isna().to_numpy(dtype=bool)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from mlops_assets.core import encoding
 from mlops_assets.core.calibration import Calibration, calibrate
-from mlops_assets.core.estimators import build, threads
+from mlops_assets.core.estimators import build, fit_on, threads
 from mlops_assets.core.importances import permutation_importances
 from mlops_assets.core.metrics import METRIC, measure
 from mlops_assets.core.scoring import Scorer
@@ -165,7 +165,7 @@ def _fitted(
     estimator = build(declared, use_case.model, encoder, task)
     truth = label.astype(np.int64) if task is Task.CLASSIFICATION else label
     try:
-        estimator.fit(array, truth)
+        fit_on(estimator, array, truth, use_case.model.threads)
     except ValueError as refused:
         raise DataError(
             f"{use_case.name}: {declared.path} refused the {len(array)} training rows ({refused}): "

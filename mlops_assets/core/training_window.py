@@ -125,7 +125,8 @@ def judged(use_case: UseCase, rows: Labelled, prediction: npt.NDArray[np.float64
     frame = rows.frame[key].copy()
     asked = rows.frame[use_case.requests.as_of].dt.tz_convert("UTC")
     frame["as_of"] = asked
-    frame["block"] = asked.dt.tz_convert(use_case.partitions.timezone).dt.strftime("%Y-%m-%d").astype(object)
+    place, days = pd.factorize(asked.dt.tz_convert(use_case.partitions.timezone).dt.normalize())
+    frame["block"] = np.array([day.date().isoformat() for day in days], dtype=object)[place]
     frame["label"] = rows.label == 1 if use_case.label.task is Task.CLASSIFICATION else rows.label
     frame["prediction"] = prediction
     return frame.reset_index(drop=True)
@@ -179,7 +180,8 @@ def _week_rows(use_case: UseCase, key: str, frame: pd.DataFrame) -> pd.DataFrame
     truth = column_values(label.column, kind, frame[label.column], ())
     if np.isinf(truth).any():
         raise DataError(f"{where}: label {label.column!r} holds an infinite value, must be finite or null: correct it.")
-    in_time = (frame[LABEL_KNOWN_AT] <= end + label.maturity).to_numpy(dtype=bool, na_value=False)
+    known_at = pd.to_datetime(frame[LABEL_KNOWN_AT], utc=True)  # all null, it may have come without a zone
+    in_time = (known_at <= end + label.maturity).to_numpy(dtype=bool, na_value=False)
     known = ~np.isnan(truth) & in_time
     rows = frame.loc[known, list(wanted)].copy()
     rows[_LABEL], rows[_WEEK] = truth[known], key
