@@ -4,7 +4,6 @@ A registry entry holds its champion's own parts, so whoever has the entry can an
 against its reference, years later and offline.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +36,7 @@ def scorer_of(use_case: UseCase, artifact: Artifact) -> Scorer:
     """The scorer stored in a trained model or a registry entry; the file is checked before anything in it is built."""
     encoder = Encoder.from_json(artifact.blobs["encoder"].data)
     declared = use_case.model.estimator
-    estimator = load(
-        artifact.blobs["model"].data, declared.trusted, features=len(encoder.features), path=declared.path
-    )
+    estimator = load(artifact.blobs["model"].data, declared.trusted, features=len(encoder.features), path=declared.path)
     return Scorer(estimator=estimator, encoder=encoder, task=use_case.label.task)
 
 
@@ -63,7 +60,3 @@ def parts_of(artifact: Artifact) -> dict[str, Any]:
         "records": {name: artifact.records[name] for name in ("profile", "evidence")},
     }
 
-
-def as_bytes(record: Any) -> bytes:
-    """A record as readable JSON for the tracker's artifact pages."""
-    return json.dumps(record, indent=1, sort_keys=True).encode()

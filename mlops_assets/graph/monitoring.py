@@ -16,10 +16,9 @@ from mlops_assets.graph import showing
 from mlops_assets.graph.axis import partition_of, partitions_def, window
 from mlops_assets.graph.champion import Champion, champion_of
 from mlops_assets.graph.features import TABLE
+from mlops_assets.graph.registry import REACH
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Upstream
-
-REACH = 52  # weeks a champion may have stood; Dagster compares data versions of at most 100 upstream weeks
 
 
 def drift_report(use_case: UseCase) -> dg.AssetsDefinition:
@@ -48,9 +47,7 @@ def drift_report(use_case: UseCase) -> dg.AssetsDefinition:
             champion = champion_of(use_case, standing[0]) if standing else None
             if champion is None:
                 return _nothing_to_compare(partition)
-            report, live = judge_week(
-                use_case, champion.profile, frame, champion.scorer, champion.importances
-            )
+            report, live = judge_week(use_case, champion.profile, frame, champion.scorer, champion.importances)
         return _result(report, champion, live)
 
     return asset
@@ -67,7 +64,7 @@ def _nothing_to_compare(partition: str) -> dg.MaterializeResult:
 def _result(report: DriftReport, champion: Champion, live: pd.DataFrame) -> dg.MaterializeResult:
     frame = report.to_frame()
     profile: ReferenceProfile = champion.profile
-    plots = {"ranked": drift_ranked(report), "columns": drift_columns(profile, report, live)}
+    plots = {"ranked_plot": drift_ranked(report), "columns_plot": drift_columns(profile, report, live)}
     artifact = Artifact(
         tables={"columns": to_table(frame)},
         records={"verdict": report.to_json() | {"champion": champion.name}},
@@ -82,7 +79,7 @@ def _result(report: DriftReport, champion: Champion, live: pd.DataFrame) -> dg.M
         "data quality alarms": ", ".join(report.quality_alarms) or "none",
         "dagster/row_count": report.rows,
         "columns": showing.frame_records(frame),
-        "ranked plot": showing.plot(plots["ranked"], "watched columns ranked by psi / threshold"),
-        "columns plot": showing.plot(plots["columns"], "reference against this week, most drifted columns"),
+        "ranked plot": showing.plot(plots["ranked_plot"], "watched columns ranked by psi / threshold"),
+        "columns plot": showing.plot(plots["columns_plot"], "reference against this week, most drifted columns"),
     }
     return dg.MaterializeResult(value=artifact, metadata=metadata)

@@ -3,6 +3,7 @@
 The tracker is not needed here: a model that is trained is stored, whatever MLflow does.
 """
 
+import json
 from typing import Any
 
 import dagster as dg
@@ -32,8 +33,9 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
         key=[use_case.name, "trained_model"],
         group_name="training",
         partitions_def=partitions_def(use_case.partitions),
-        ins={"features": dg.AssetIn(key=[use_case.name, "feature_table"],
-                                    **window(1 - model.max_weeks, 0, "unbroken"))},
+        ins={
+            "features": dg.AssetIn(key=[use_case.name, "feature_table"], **window(1 - model.max_weeks, 0, "unbroken"))
+        },
         kinds={"scikitlearn"},
         retry_policy=TRANSIENT,
         description=f"One row of its `validation` table is {use_case.request_table.doc} of the last "
@@ -52,7 +54,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
             profile = reference_profile(use_case, known, trained.scorer)
             artifact = Artifact(
                 tables={"validation": to_table(trained.validation), "baseline": to_table(trained.baseline_validation)},
-                records={"evidence": trained.evidence(), "profile": profile.to_json()},
+                records={"evidence": trained.evidence(), "profile": json.loads(json.dumps(profile.to_json()))},
                 blobs={
                     "model": Blob(
                         data=dump(trained.estimator, model.estimator.trusted),

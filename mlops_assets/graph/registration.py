@@ -1,0 +1,100 @@
+"""What MLflow is told of a training: one run with everything about it, one model version that points to the run."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_assets.core.artifact import Artifact
+from mlops_assets.core.encoding import Encoder
+from mlops_assets.core.promotion import Judgement
+from mlops_assets.core.verdicts import Verdict
+from mlops_assets.core.versions import record_version
+from mlops_assets.declare import UseCase
+from mlops_assets.graph.champion import scorer_of
+from mlops_assets.graph.tracking import Tracker
+from mlops_assets.graph.training import PLOTS
+from mlops_assets.stores.provenance import provenance
+from mlops_assets.stores.ref import Ref
+from mlops_assets.stores.registry import CHALLENGER, CHAMPION, RegisteredVersion, Registry
+
+
+def register(
+    tracker: Tracker, use_case: UseCase, trained: Ref, candidate: Artifact, judgement: Judgement, *, run: str
+) -> RegisteredVersion:
+    """Log the training to the run's MLflow run, save the model as skops, register it (once, however often it is run)."""
+    registry = Registry(tracker.tracking_uri, tracker.artifact_root)
+    evidence: Mapping[str, Any] = candidate.records["evidence"]
+    metrics = _metrics(evidence)
+    facts, identity = _facts(tracker, use_case, trained, candidate, judgement, run)
+    profile = _json(candidate.records["profile"])
+    registry.log_training(
+        tracker.run_id,
+        params={**evidence["params"], "weeks": len(trained.inputs)},
+        metrics=metrics,
+        tags={**facts, **identity},
+        files={
+            "evidence.json": _json(evidence),
+            "profile.json": profile,
+            "inputs.json": _json(dict(trained.inputs)),
+            **{f"{name}.svg": candidate.blobs[name].data for name in PLOTS},
+        },
+    )
+    model = registry.log_model(
+        tracker.run_id,
+        estimator=scorer_of(use_case, candidate).estimator,
+        encoder=Encoder.from_json(candidate.blobs["encoder"].data),
+        trusted=use_case.model.estimator.trusted,
+        files={"profile.json": profile},
+    )
+    return registry.register(use_case.name, model, metrics=metrics, tags=facts, **identity)
+
+
+def _metrics(evidence: Mapping[str, Any]) -> dict[str, float]:
+    named = {f"validation_{name}": value for name, value in evidence["metrics"].items()}
+    named |= {f"baseline_{name}": value for name, value in evidence["baseline_metrics"].items()}
+    return named | {"calibration_error": evidence["calibration"]["ece"]}
+
+
+def _facts(
+    tracker: Tracker, use_case: UseCase, trained: Ref, candidate: Artifact, judgement: Judgement, run: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What is searched for: tags of the run and of the version, and the identity of the training among them."""
+    made = provenance(tracker.root)
+    weeks = sorted(at.partition("@")[2] for at in trained.inputs)
+    facts = {
+        "use_case": use_case.name,
+        "trained_model": trained.data_version,
+        "trained_on": f"{len(weeks)} weeks, {weeks[0]} .. {weeks[-1]}" if weeks else "no weeks",
+        "seed": str(candidate.records["evidence"]["seed"]),
+        "python": made.python,
+        "platform": made.platform,
+        "dagster_run": run,
+        "gate": judgement.verdict.value,
+        "gate_sentence": judgement.sentence,
+        **{f"library/{name}": number for name, number in made.libraries.items()},
+    }
+    identity = {
+        # which data was this model trained on: the hash over the data versions of its weeks
+        "data_version": record_version(dict(trained.inputs)),
+        "model_digest": candidate.blobs["model"].version,
+        "partition": trained.partition,
+        "commit": made.commit.sha,
+        "dirty": made.commit.dirty_word,
+    }
+    return facts, identity
+
+
+def move_aliases(tracker: Tracker, version: RegisteredVersion, verdict: Verdict) -> None:
+    """PASS: champion. INCONCLUSIVE: challenger, until more days tell. FAIL: neither, and no challenger waits."""
+    registry = Registry(tracker.tracking_uri, tracker.artifact_root)
+    if verdict is Verdict.PASS:
+        registry.set_alias(CHAMPION, version)
+    if verdict is Verdict.INCONCLUSIVE:
+        registry.set_alias(CHALLENGER, version)
+    else:
+        registry.delete_alias(version.name, CHALLENGER)
+
+
+def _json(record: Any) -> bytes:
+    """A record as JSON a person can read on the tracker's pages."""
+    return json.dumps(record, indent=1, sort_keys=True).encode()
