@@ -12,7 +12,7 @@ import pandas as pd
 
 from mlops_assets.core.profile.bins import Bins, CategoryBins, NumericBins, infinite
 from mlops_assets.core.profile.columns import Floats, Ints, categories, numbers
-from mlops_assets.core.profile.counting import cell_of
+from mlops_assets.core.profile.grid import slot_of
 from mlops_assets.declare.errors import DataError
 
 # In thousandths: 501 even steps, a little denser in both tails, so at most 511 points. Between two neighbours lies at
@@ -53,7 +53,7 @@ def binned_numbers(name: str, values: pd.Series, codes: Ints, windows: int) -> B
     distinct = np.unique(ordered)
     bins = _value_bins(ordered, distinct) if len(distinct) <= FEW_VALUES else _quantile_bins(ordered)
     width = 2 * len(bins.points) + 1
-    flat = codes[~missing] * width + cell_of(bins.array, present)
+    flat = codes[~missing] * width + slot_of(bins.array, present)
     cells = np.bincount(flat, minlength=windows * width).reshape(windows, width)
     absent = np.bincount(codes[missing], minlength=windows)
     by_window = bins.fold(cells, absent)

@@ -26,13 +26,17 @@ class Even:
     steps: float  # per unit of the value
 
     def keys(self, values: Floats, keys: Ints, scaled: Floats) -> None:
-        """Fine cell per value into `keys`; NaN in the first. `scaled` is scratch."""
-        with np.errstate(over="ignore"):
+        """Fine cell per value into `keys`; what no integer can hold lands in either end. `scaled` is scratch."""
+        with np.errstate(over="ignore", invalid="ignore"):
             np.subtract(values, self.low, out=scaled)
             np.multiply(scaled, self.steps, out=scaled)
-        np.fmax(scaled, _FIRST, out=scaled)
-        np.minimum(scaled, _LAST, out=scaled)
-        keys[...] = scaled
+            np.copyto(keys, scaled, casting="unsafe")
+        np.clip(keys, _FIRST, _LAST, out=keys)
+
+    def places(self, points: Floats) -> Ints:
+        """Fine cell per point, in order: a point too large for an integer lies in the last."""
+        with np.errstate(over="ignore"):
+            return np.clip((points - self.low) * self.steps, _FIRST, _LAST).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -46,60 +50,72 @@ class Bits:
         """Fine cell per value into `keys`; zero and negative values in the first, NaN in either end."""
         np.right_shift(values.view(np.int64), self.shift, out=keys)
         np.subtract(keys, self.first, out=keys)
-        np.maximum(keys, _FIRST, out=keys)
-        np.minimum(keys, _LAST, out=keys)
+        np.clip(keys, _FIRST, _LAST, out=keys)
+
+    def places(self, points: Floats) -> Ints:
+        """Fine cell per point, in order."""
+        keys = np.empty(len(points), dtype=np.int64)
+        self.keys(points, keys, points)
+        return keys
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Tables of SIZE fine cells: `base`, the cell of a value below every point of its fine cell; `edge`, that point
-    (none: infinity); `crowded`: two points or more, or an end of the grid; `compared`: any of these.
+    """SIZE fine cells over `points`. `cell`: the cell of any value in a fine cell that holds no point.
 
-    `shared`: about which share of the reference must be compared, 0 .. 1.
+    `edge`: the only point of a fine cell (none: infinity; several, or an end of the grid: NaN); `compared`: fine cells
+    whose values must be compared with points. `shared`: about which share of the reference lies there, 0 .. 1.
     """
 
     points: Floats
     scale: Even | Bits
-    base: Ints = field(init=False)
+    cell: Ints = field(init=False)
     edge: Floats = field(init=False)
-    crowded: npt.NDArray[np.bool_] = field(init=False)
     compared: npt.NDArray[np.bool_] = field(init=False)
     shared: float = field(init=False)
 
     def __post_init__(self) -> None:
-        at = _keys(self.points, self.scale)
+        at = self.scale.places(self.points)
         inside = np.bincount(at, minlength=SIZE)
         edge = np.full(SIZE, np.inf)
         edge[at] = self.points
-        crowded = inside > 1
-        crowded[[_FIRST, _LAST]] = True
-        compared = crowded | (inside > 0)
+        edge[inside > 1] = np.nan
+        edge[[_FIRST, _LAST]] = np.nan
         gaps = np.diff(np.concatenate([[-1], at]))
+        ties = max(0, 511 - len(self.points))  # quantiles that fell on a point already there: rows equal to a point
         tables = {
-            "base": 2 * (np.cumsum(inside) - inside),
+            "cell": 2 * (np.cumsum(inside) - inside),
             "edge": edge,
-            "crowded": crowded,
-            "compared": compared,
-            "shared": 1 - len(self.points) / 511 + float(np.sum(1 / np.maximum(gaps, 1))) / 511,
+            "compared": edge != np.inf,
+            "shared": (ties + float(np.sum(1 / np.maximum(gaps, 1)))) / 511,
         }
         for name, table in tables.items():
             object.__setattr__(self, name, table)
 
     def resolve(self, values: Floats, keys: Ints) -> Ints:
-        """The cell of every value, 0 .. 2 K, and 2 K + 1 for NaN."""
+        """The slot of every value, as `slot_of`, with one comparison where one is enough."""
         edges = np.take(self.edge, keys)
-        cells = np.take(self.base, keys)
-        cells += values >= edges
-        cells += values > edges
-        crowded = np.flatnonzero(np.take(self.crowded, keys))
+        slots = np.take(self.cell, keys)
+        slots += values >= edges
+        slots += values > edges
+        crowded = np.flatnonzero(np.isnan(edges))
         if len(crowded):
-            among = values[crowded]
-            missing = np.isnan(among)
-            found = np.full(len(among), 2 * len(self.points) + 1)
-            among = among[~missing]
-            found[~missing] = np.searchsorted(self.points, among, "left") + np.searchsorted(self.points, among, "right")
-            cells[crowded] = found
-        return cells
+            slots[crowded] = slot_of(self.points, values[crowded])
+        return slots
+
+
+def slot_of(points: Floats, values: Floats) -> Ints:
+    """The cell of every value, 0 .. 2 K; 2 K + 1 for NaN, 2 K + 2 for an infinity.
+
+    >>> slot_of(np.array([1.0, 2.0]), np.array([0.5, 1.0, 1.5, 2.0, 9.0, np.nan, -np.inf])).tolist()
+    [0, 1, 2, 3, 4, 5, 6]
+    """
+    slots = np.full(len(values), 2 * len(points) + 1)
+    present = np.flatnonzero(~np.isnan(values))
+    among = values[present]
+    found = np.searchsorted(points, among, "left") + np.searchsorted(points, among, "right")
+    slots[present] = np.where(np.isinf(among), 2 * len(points) + 2, found)
+    return slots
 
 
 def grid_over(points: Floats) -> Grid | None:
@@ -130,15 +146,9 @@ def _scales(points: Floats, outer: int) -> list[Even | Bits]:
     return scales
 
 
-def _keys(values: Floats, scale: Even | Bits) -> Ints:
-    keys = np.empty(len(values), dtype=np.int64)
-    scale.keys(values, keys, np.empty(len(values)))
-    return keys
-
-
 def _searched(points: Floats, scale: Even | Bits) -> float:
     """The share of points that no single comparison settles, 0 .. 1."""
-    at = _keys(points, scale)
+    at = scale.places(points)
     inside = np.bincount(at, minlength=SIZE)
     inside[[_FIRST, _LAST]] = 2
     return float((inside[at] > 1).mean())
