@@ -9,7 +9,8 @@ from publishing import ASSET, artifact, publish
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.assets import AssetStore
-from mlops_assets.stores.fsck import KINDS, fsck, repair
+from mlops_assets.stores.findings import KINDS
+from mlops_assets.stores.fsck import fsck, repair
 
 WEEKS = ["2013-07-01", "2013-07-08", "2013-07-15"]
 SEEDS = {(week, generation): 10 * place + generation for place, week in enumerate(WEEKS) for generation in (1, 2)}
@@ -191,5 +192,28 @@ def test_a_file_that_the_store_never_writes_is_a_stray(root, path):
     assert (finding.kind, finding.path) == ("stray", path)
 
 
-def test_every_kind_of_finding_is_declared():
-    assert set(KINDS.values()) == {True, False}
+def test_a_lost_head_is_made_up_for_by_the_next_publication(root):
+    store = AssetStore(root)
+    (root / f"refs/{ASSET}/{WEEKS[0]}/HEAD").unlink()
+
+    assert store.load(ASSET, WEEKS[0]).version == artifact(2).version
+    publish(store, 2, WEEKS[0])
+    assert store.refs.head(ASSET, WEEKS[0]) == 2
+
+
+def test_a_store_of_any_filesystem_is_examined_and_repaired(tmp_path):
+    store = AssetStore(f"memory://{tmp_path}")
+    part = publish(store, 1).parts["flights"]
+    path = f"objects/{part.address[:2]}/{part.address}.parquet"
+    assert fsck(store).findings == ()
+    store.objects.place.write(path, b"PAR1", "test")
+    (finding,) = fsck(store).damage
+
+    assert (finding.kind, finding.path) == ("damaged-object", path)
+    assert repair(store, fsck(store)) == [f"damaged/{path}"]
+    publish(store, 1)
+    assert [finding.kind for finding in fsck(store).findings] == ["set-aside"]
+
+
+def test_every_kind_of_finding_says_whether_it_is_damage():
+    assert {kind for kind, is_damage in KINDS.items() if not is_damage} == {"orphan", "temporary", "set-aside"}
