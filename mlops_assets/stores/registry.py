@@ -142,12 +142,13 @@ class Registry(Tracking):
         """The version the alias points to; None when it points nowhere."""
         from mlflow.exceptions import MlflowException
 
+        _alias(alias)
         try:
             model = self.client.get_registered_model(check_name("registered model", name))
         except MlflowException as lacking:
             _only_missing(lacking)
             return None
-        number = model.aliases.get(_alias(alias))
+        number = model.aliases.get(alias)
         return None if number is None else self.get(name, int(number))
 
     def delete_alias(self, name: str, alias: str) -> None:
