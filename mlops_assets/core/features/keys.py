@@ -66,7 +66,7 @@ def in_key_order(where: str, table: Table, data: pa.Table, names: Sequence[str])
         if len(twice):
             key = {name: data[name][int(twice[0])].as_py() for name in table.key}
             raise DataError(
-                f"{where} holds {len(twice) + 1} rows too many of one key, the first {key}: each row may stand "
+                f"{where} holds {len(twice)} rows too many of one key, the first {key}: each row may stand "
                 "once. Give every week once, and only validated rows."
             )
     return data
