@@ -12,9 +12,9 @@ import numpy as np
 from mlops_assets.core.profile.columns import Floats, Ints
 from mlops_assets.core.profile.grid import Grid, grid_over, slot_of
 
-_BLOCK = 1 << 15  # values a block: block, scratch and tables stay in the second-level cache
+_BLOCK = 1 << 16  # values a block: large enough to pay for its histogram, small enough for the cache
 _FEW = 20_000  # below this a binary search per value is faster than making the grid
-_TIED = 0.25  # when more of the values lie beside a point, most of them are equal to it: look for the others instead
+_TIED = 0.5  # when more of the rows equal a point, look for those that do not
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _look_up(grid: Grid, values: Floats) -> Ints:
     In a fine cell without a point all values share a slot. In one with a point they share the point's slot when most
     rows are ties, and the others are moved; else all of its values are compared.
     """
-    tied = grid.shared > _TIED
+    tied = grid.tied > _TIED
     width = 2 * len(grid.points) + 3
     slots, fine = np.zeros(width, dtype=np.int64), np.zeros(len(grid.cell), dtype=np.int64)
     scratch, all_keys = np.empty(_BLOCK), np.empty(_BLOCK, dtype=np.int64)  # made once: fresh pages cost more than sums

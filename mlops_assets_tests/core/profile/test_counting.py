@@ -42,6 +42,8 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @example({-1.0, *map(float, range(17)), 1.5, 9009398814998560.0}, np.array([]))  # a point no fine cell can number
+@example({1.0, 1.7976931348623157e308}, np.array([]))  # the next float is infinite
+@example({6e-262, 1.0, 8e46}, np.array([np.inf]))  # so wide a span that infinity is near
 @settings(max_examples=150, deadline=None)
 @given(st.sets(finite, min_size=2, max_size=40), arrays(np.float64, st.integers(0, 60), elements=st.floats()))
 def test_the_grid_agrees_with_the_search_on_any_floats(points: set[float], values: np.ndarray) -> None:
