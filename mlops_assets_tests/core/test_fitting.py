@@ -1,6 +1,8 @@
 """Training: the same rows give the same model, and the evidence is about rows it never saw."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -180,3 +182,15 @@ def test_training_leaves_the_rows_and_the_declaration_as_they_were():
     assert dict(case.model.estimator.params) == dict(tiny.TREES.params)
     for key, frame in tiny.weeks().items():
         pd.testing.assert_frame_equal(frames[key], frame)
+
+
+def test_importing_the_rooms_loads_none_of_the_heavy_libraries():
+    rooms = "core.fitting, core.model_digest, core.promotion, core.plots.training, stores.registry, stores.models"
+    code = "; ".join(f"import mlops_assets.{room}" for room in rooms.split(", "))
+    code += (
+        "; import sys; print([m for m in ('sklearn', 'scipy', 'mlflow', 'matplotlib', 'skops') if m in sys.modules])"
+    )
+
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+    assert told.strip() == "[]"
