@@ -1,7 +1,16 @@
 """The way in: what `dagster` loads. A second use case is one more line in `USE_CASES`."""
 
 import os
-import warnings
+
+import dagster as dg
+
+from mlops_assets.graph.lifecycle import build_lifecycle, resources
+from mlops_assets.stores.settings import settings
+from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
+
+USE_CASES`."""
+
+import os
 
 import dagster as dg
 

@@ -16,6 +16,7 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from mlops_assets.declare.errors import DataError
+from mlops_assets.graph.steps import why_failed
 from mlops_assets.stores.settings import settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -78,7 +79,7 @@ def run_job(
     )
     return RunOutcome(
         job=job, partition=partition, run_id=run_id, success=result.success,
-        made=tuple(listener.made), error="" if result.success else _why(result),
+        made=tuple(listener.made), error="" if result.success else why_failed(result.all_events) or "the run failed before its first step",
     )  # fmt: skip
 
 
@@ -115,16 +116,3 @@ def _made(found: dg.AssetMaterialization, seconds: float) -> Made:
         seconds=seconds,
     )
 
-
-def _why(result: dg.ExecuteInProcessResult) -> str:
-    """The first failed step and the innermost reason; retries hide it behind "exceeded max_retries"."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            failure = event.step_failure_data.user_failure_data
-            if failure is not None and failure.description:
-                return f"{event.step_key}: {failure.description}"
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
-    return "the run failed before its first step"

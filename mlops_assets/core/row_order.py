@@ -6,6 +6,7 @@ column only where all columns before it tie; a sort, too, reads only as many col
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from mlops_assets.core.columns import is_text, validity
 
 _WORD = 64
+_BLOCK = 1 << 16  # rows
 _SPARSE = 16  # below one tied row in so many, picking them out is faster than comparing all (measured)
 
 
@@ -30,25 +32,43 @@ def row_order(columns: Sequence[pa.Array], rows: int) -> npt.NDArray[np.int64] |
 
 
 def _is_sorted(columns: Sequence[pa.Array], rows: int) -> bool:
-    """Does no row stand above the next one? Looks at a further key only for neighbours that tie in all before it."""
-    tied: npt.NDArray[np.bool_] | npt.NDArray[np.intp] = np.ones(rows - 1, dtype=bool)  # a mask, later row numbers
-    for column in columns:
-        for key in _keys(column):
-            if tied.dtype == bool:
-                above, same = _compared(key[:-1], key[1:])
-                if bool((above & tied).any()):
-                    return False
-                tied &= same
-                if np.count_nonzero(tied) * _SPARSE < rows:
-                    tied = np.flatnonzero(tied)
-            else:
-                above, same = _compared(_taken(key, tied), _taken(key, tied + 1))
-                if bool(above.any()):
-                    return False
-                tied = tied[same]
-            if len(tied) == 0:
-                return True
+    """Does no row stand above the next one? Asked block by block, so that what is compared stays in the cache."""
+    keys = _Seen(chain.from_iterable(map(_keys, columns)))
+    return all(_is_sorted_block(keys, start, min(start + _BLOCK, rows - 1)) for start in range(0, rows - 1, _BLOCK))
+
+
+def _is_sorted_block(keys: "_Seen", start: int, stop: int) -> bool:
+    """The same for the rows from `start` to `stop`: a further key is looked at only for neighbours that tie so far."""
+    tied: npt.NDArray[np.bool_] | npt.NDArray[np.intp] = np.ones(stop - start, dtype=bool)  # a mask, later row numbers
+    for key in keys:
+        if tied.dtype == bool:
+            above, same = _compared(key[start:stop], key[start + 1 : stop + 1])
+            if bool((above & tied).any()):
+                return False
+            tied &= same
+            if np.count_nonzero(tied) * _SPARSE < len(tied):
+                tied = np.flatnonzero(tied) + start
+        else:
+            above, same = _compared(_taken(key, tied), _taken(key, tied + 1))
+            if bool(above.any()):
+                return False
+            tied = tied[same]
+        if len(tied) == 0:
+            return True
     return True
+
+
+class _Seen:
+    """An iterator that can be walked again and again, and is asked for no more than the longest walk needed."""
+
+    def __init__(self, source: Iterator[Any]) -> None:
+        self._source, self._seen = source, list[Any]()
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._seen
+        for item in self._source:
+            self._seen.append(item)
+            yield item
 
 
 def _compared(first: Any, second: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

@@ -5,6 +5,7 @@ execute` starts resources once more after the run's end). Both are met here. Imp
 """
 
 import atexit
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +52,13 @@ def mlflow_tracking(context: dg.InitResourceContext) -> Iterator[Any]:
     Registry(config["mlflow_tracking_uri"], config["artifact_root"]).ensure_experiment(config["experiment_name"])
     tracker = MlFlow(context)
     atexit.unregister(fluent._safe_end_run)
-    yield Tracker(
-        run_id=tracker.active_run().info.run_id,
-        tracking_uri=config["mlflow_tracking_uri"],
-        artifact_root=config["artifact_root"],
-        root=Path(config["root"]),
-    )
-    tracker.cleanup_on_error()
+    try:
+        yield Tracker(
+            run_id=tracker.active_run().info.run_id,
+            tracking_uri=config["mlflow_tracking_uri"],
+            artifact_root=config["artifact_root"],
+            root=Path(config["root"]),
+        )
+    finally:  # this process may run another Dagster run next: it must not find this MLflow run still open
+        failed = context.instance.get_records_for_run(context.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+        tracker.end_run("FAILED" if failed or sys.exc_info()[1] else "FINISHED")

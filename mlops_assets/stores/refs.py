@@ -15,6 +15,8 @@ from mlops_assets.stores.places import Place
 from mlops_assets.stores.ref import Ref, check_asset
 from mlops_assets.stores.seals import sealed, unsealed
 
+__all__ = ["Ref", "RefStore", "is_safe", "ref_folder", "ref_path"]
+
 FOLDER = "refs"
 HEAD = "HEAD"
 DAMAGED = "damaged"  # where a repair moves what is not whole, under its old path

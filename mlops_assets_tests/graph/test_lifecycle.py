@@ -1,0 +1,140 @@
+"""End to end through the real graph, with other places: five thin weeks from landed files to a drift report."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mlops_assets_tests.graph.world import WEEKS, World, reason, small_world
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world in which three weeks made a model and the fourth was judged."""
+    with small_world(tmp_path_factory.mktemp("lived")) as world:
+        for week in WEEKS[:4]:
+            assert reason(world.run("data", week)) == ""
+        assert reason(world.run("train", WEEKS[2])) == ""
+        assert reason(world.run("lifecycle", WEEKS[3])) == ""
+        yield world
+
+
+def materialized(world: World, artifact: str, partition: str) -> dg.AssetMaterialization:
+    records = world.instance.fetch_materializations(
+        dg.AssetRecordsFilter(
+            asset_key=dg.AssetKey([world.use_case.name, artifact]), asset_partitions=[partition]
+        ),
+        limit=1,
+    ).records
+    assert records, f"{artifact} of {partition} was never materialized"
+    found = records[0].asset_materialization
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    ["raw_data", "validated_dataset", "feature_table", "trained_model", "registry_entry", "drift_report"],
+)
+def test_dagsters_data_version_is_the_stores(lived: World, artifact: str) -> None:
+    shown = materialized(lived, artifact, WEEKS[3]).tags or {}
+
+    assert shown["dagster/data_version"] == lived.version(artifact, WEEKS[3])
+
+
+def test_a_ref_names_every_input_it_was_made_from(lived: World) -> None:
+    model = lived.store.latest("thin_delays/trained_model", WEEKS[3])
+
+    assert model is not None
+    assert list(model.inputs) == [f"thin_delays/feature_table@{week}" for week in WEEKS[:4]]
+    assert model.inputs[f"thin_delays/feature_table@{WEEKS[0]}"] == lived.version("feature_table", WEEKS[0])
+    assert len(str(model.code["commit"])) in (40, len("unknown"))
+
+
+def test_the_same_work_again_gives_the_same_versions_and_no_second_model(lived: World) -> None:
+    before = lived.versions()
+    assert lived.run("lifecycle", WEEKS[3]).success
+
+    assert lived.versions() == before
+    entry = lived.store.load("thin_delays/registry_entry", WEEKS[3]).records["entry"]
+    assert entry["candidate"] == "thin_delays@2"
+
+
+def test_the_first_model_is_judged_against_the_baseline_and_the_next_against_the_champion(lived: World) -> None:
+    first = lived.store.load("thin_delays/registry_entry", WEEKS[2]).records["entry"]
+    second = lived.store.load("thin_delays/registry_entry", WEEKS[3]).records["entry"]
+
+    assert first["against"] == "baseline"
+    assert first["judgement"]["verdict"] in ("PASS", "INCONCLUSIVE")
+    if first["champion"]:
+        assert second["against"] == first["champion"]["name"]
+
+
+def test_the_tracker_has_one_finished_run_a_training_with_everything_in_its_tags(lived: World) -> None:
+    from mlops_assets.stores.registry import Registry
+
+    registry = Registry(lived.places.tracking_uri, lived.places.artifacts)
+    (version, *_) = registry.find("thin_delays")
+    run = registry.client.get_run(version.run_id)
+
+    assert run.info.status == "FINISHED"
+    assert {"data_version", "commit", "dirty", "model_digest", "partition", "seed", "gate"} <= set(run.data.tags)
+    assert version.tags["partition"] == WEEKS[2]
+    assert set(version.tags) >= {"data_version", "commit", "dirty", "model_digest", "metric/validation_log_loss"}
+    assert "model.skops" in version.files
+    assert registry.read(version)
+
+
+def test_a_report_before_the_first_champion_says_it_has_nothing_to_compare(lived: World) -> None:
+    assert lived.run("monitor", WEEKS[1]).success
+
+    verdict = lived.store.load("thin_delays/drift_report", WEEKS[1]).records["verdict"]
+    assert verdict["verdict"] == "INCONCLUSIVE"
+    assert "no model was champion before" in verdict["sentence"]
+
+
+def test_a_model_of_too_few_weeks_is_refused_in_words(lived: World) -> None:
+    result = lived.run("train", WEEKS[1])
+
+    assert not result.success
+    assert "3" in reason(result)
+    assert lived.version("trained_model", WEEKS[1]) is None
+
+
+def test_a_failed_training_leaves_a_failed_run_in_the_tracker(lived: World) -> None:
+    from mlops_assets.stores.registry import Registry
+
+    assert not lived.run("train", WEEKS[0]).success
+    client = Registry(lived.places.tracking_uri, lived.places.artifacts).client
+    experiment = client.get_experiment_by_name("thin_delays")
+    newest = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"], max_results=1)[0]
+
+    assert newest.info.status == "FAILED"
+
+
+def test_features_refuse_to_look_back_over_a_week_that_is_not_there(tmp_path: Path) -> None:
+    with small_world(tmp_path) as world:
+        result = world.run("data", WEEKS[2])
+
+        assert not result.success
+        assert "validated_dataset is not materialized for 2012-12-31, 2013-01-07" in reason(result)
+        assert "mlops backfill thin_delays --from 2012-12-31 --to 2013-01-07" in reason(result)
+        assert world.version("feature_table", WEEKS[2]) is None
+
+
+def test_a_model_refuses_a_gap_in_its_weeks(lived: World, tmp_path: Path) -> None:
+    with small_world(tmp_path) as world:
+        for week in (WEEKS[0], WEEKS[1]):
+            assert world.run("data", week).success
+        assert world.run("data", WEEKS[2]).success
+        ref = world.store.latest("thin_delays/feature_table", WEEKS[1])
+        assert ref is not None
+        folder = Path(world.places.store) / "refs" / "thin_delays" / "feature_table" / WEEKS[1]
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+        result = world.run("train", WEEKS[2])
+
+        assert not result.success
+        assert f"feature_table is not materialized for {WEEKS[1]}" in reason(result)
