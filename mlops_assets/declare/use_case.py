@@ -17,6 +17,8 @@ from mlops_assets.declare.names import check_name
 from mlops_assets.declare.partitions import WEEK, Weekly
 from mlops_assets.declare.tables import Column, Table
 
+_SPAN = "derive the span of time that matters, as a number"  # what to do instead of showing a model an instant
+
 
 @dataclass(frozen=True, kw_only=True)
 class UseCase:
@@ -94,7 +96,7 @@ class UseCase:
         if table.snapshot:
             raise refuse(where, "table", table.name, "is a snapshot", "requests come week by week")
         if table.known_at[self.requests.as_of] != ALWAYS:
-            raise refuse(where, "as_of", self.requests.as_of, "is not known ALWAYS", "when one asks is one's own choice")
+            raise refuse(where, "as_of", self.requests.as_of, "is not known ALWAYS", "one knows when one asks")
         known(f"{self.name}.label", "column", self.label.column, table.kinds)
         kind = table.kinds[self.label.column]
         allowed = (Kind.BOOL,) if self.label.task is Task.CLASSIFICATION else (Kind.INT, Kind.FLOAT)
@@ -129,6 +131,8 @@ class UseCase:
                     f"asked at {self.requests.as_of!r}: that is a leak. Look it up (Last, Mean, ...) or drop it."
                 )
         if isinstance(feature, AtRequest):
+            if feature.kind is Kind.INSTANT:
+                raise refuse(where, "kind", feature.kind.value, "a feature is a number, a text or a bool", _SPAN)
             return
         known(where, "table", feature.table, (t.name for t in self.tables))
         table = self.table(feature.table)
@@ -140,7 +144,17 @@ class UseCase:
     def _check_lookup(self, where: str, feature: Feature, table: Table) -> None:
         assert not isinstance(feature, AtRequest)  # noqa: S101  narrowing for the type checker only
         at, kind = table.known_at[feature.column], table.kinds[feature.column]
+        for name in feature.table_key:
+            if table.known_at[name] not in (ALWAYS, at):
+                raise DeclarationError(
+                    f"{where} finds {feature.column!r}, known at {at!r}, by the key {name!r}, known at "
+                    f"{table.known_at[name]!r}: a row could be found before its key is known, that is a leak. "
+                    f"Key it by columns known {ALWAYS!r} or at {at!r}."
+                )
         if isinstance(feature, Last):
+            if kind is Kind.INSTANT:
+                raise refuse(where, "column", feature.column, "is instant, a feature is a number, a text or a bool",
+                             _SPAN)  # fmt: skip
             if (at == ALWAYS) != (feature.within is None):
                 raise refuse(where, "within", feature.within, f"{feature.column!r} is known at {at!r}",
                              "a value with an instant needs an age limit, one known ALWAYS has none")  # fmt: skip
