@@ -84,8 +84,11 @@ def main(source: str, target: str) -> None:
     hour = weather["time_hour"].to_pandas().dt.tz_convert(ZoneInfo("America/New_York"))
     made = [
         ("flights/*.parquet", flights.num_rows, write_weeks(flights, out / "flights", pd.to_datetime(day))),
-        ("weather/*.parquet", weather.num_rows,
-         write_weeks(weather, out / "weather", hour.dt.tz_localize(None).dt.normalize())),
+        (
+            "weather/*.parquet",
+            weather.num_rows,
+            write_weeks(weather, out / "weather", hour.dt.tz_localize(None).dt.normalize()),
+        ),
     ]
     for name, schema in (("planes", PLANES), ("airports", AIRPORTS)):
         table = read(raw[f"{name}.csv"], schema)

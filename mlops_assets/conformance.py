@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.features import at_request, feature_table, native, portable
-from mlops_assets.core.features.plan import ARROW
 from mlops_assets.declare import ALWAYS, AtRequest, Count, DataError, Feature, Kind, Last, Sum, Table, UseCase
 from mlops_assets.declare.use_case import decimals
 

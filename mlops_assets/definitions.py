@@ -8,19 +8,6 @@ from mlops_assets.graph.lifecycle import build_lifecycle, resources
 from mlops_assets.stores.settings import settings
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 
-USE_CASES`."""
-
-import os
-
-import dagster as dg
-
-from mlops_assets.graph.lifecycle import build_lifecycle, resources
-from mlops_assets.stores.settings import settings
-from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
-
-# data versions are what this project is about; that Dagster calls them beta is no news in every run
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-
 USE_CASES = (FLIGHT_DELAYS,)
 PLACES = settings(os.environ)
 

@@ -53,4 +53,3 @@ def backfill(
         if not json:
             out.print(f"Mend it, then go on with --from {outcomes[-1].partition}.")
         raise typer.Exit(1)
-

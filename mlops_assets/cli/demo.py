@@ -48,7 +48,9 @@ def demo(json: Annotated[bool, typer.Option("--json", help="one JSON document in
 
 def _what_next(runs: int, seconds: float, trained: str) -> None:
     out.print(f"\n[bold]{runs} runs in {seconds:.0f} s.[/] Open next:")
-    out.print('  the asset graph        DAGSTER_HOME="$PWD/data/dagster" .venv/bin/dagster dev     then http://127.0.0.1:3000')
+    out.print(
+        '  the asset graph        DAGSTER_HOME="$PWD/data/dagster" .venv/bin/dagster dev     then http://127.0.0.1:3000'
+    )
     out.print(f"  the rows refused       .venv/bin/mlops quarantine {USE_CASE} 2013-02-11")
     out.print("  every stored byte      .venv/bin/mlops fsck")
     out.print(f"  the model's page       asset {USE_CASE}/trained_model, partition {trained}")

@@ -19,6 +19,7 @@ from mlops_assets.declare.errors import DataError
 from mlops_assets.graph.steps import why_failed
 from mlops_assets.stores.settings import settings
 
+NO_STEP = "the run failed before its first step"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -55,14 +56,16 @@ def instance() -> Iterator[DagsterInstance]:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"DAGSTER_HOME == {str(home)!r} cannot be made: {error}. Name a folder you may write.") from error
+        raise DataError(
+            f"DAGSTER_HOME == {str(home)!r} cannot be made: {error}. Name a folder you may write."
+        ) from error
     with DagsterInstance.get() as found:
         yield found
 
 
 def execute_line(job: str, partition: str) -> str:
     """The shell command that does the same."""
-    return f"dagster job execute -m mlops_assets.definitions -j {job} --tags '{{\"dagster/partition\":\"{partition}\"}}'"
+    return f'dagster job execute -m mlops_assets.definitions -j {job} --tags \'{{"dagster/partition":"{partition}"}}\''
 
 
 def run_job(
@@ -79,7 +82,7 @@ def run_job(
     )
     return RunOutcome(
         job=job, partition=partition, run_id=run_id, success=result.success,
-        made=tuple(listener.made), error="" if result.success else why_failed(result.all_events) or "the run failed before its first step",
+        made=tuple(listener.made), error="" if result.success else why_failed(result.all_events) or NO_STEP,
     )  # fmt: skip
 
 
@@ -115,4 +118,3 @@ def _made(found: dg.AssetMaterialization, seconds: float) -> Made:
         data_version=(found.tags or {}).get("dagster/data_version", ""),
         seconds=seconds,
     )
-

@@ -10,7 +10,9 @@ from mlops_assets.cli.printing import as_json, out, progress
 
 
 def fsck(
-    repair: Annotated[bool, typer.Option(help="move damaged objects aside, so that the next run makes them anew")] = False,
+    repair: Annotated[
+        bool, typer.Option(help="move damaged objects aside, so that the next run makes them anew")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False,
 ) -> None:
     """Read and re-hash the whole object store; name what is damaged and which assets it belongs to (exit code 1)."""

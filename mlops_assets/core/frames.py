@@ -20,7 +20,8 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     >>> to_frame(pa.table({"n": [2**53 + 1, None]})).n.tolist()
     [9007199254740993, <NA>]
     """
-    return table.to_pandas(types_mapper=_PANDAS.get)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS.get)
+    return frame
 
 
 def to_table(frame: pd.DataFrame) -> pa.Table:

@@ -37,9 +37,7 @@ def reference_profile(use_case: UseCase, frames: Mapping[str, pd.DataFrame], sco
     """The profile of all weeks in `frames` (partition -> features), each week one reference window."""
     rows = pd.concat([scored(use_case, frame, scorer) for frame in frames.values()], ignore_index=True)
     weeks = [week for week, frame in frames.items() for _ in range(len(frame))]
-    return build_profile(
-        rows, window=weeks, columns=monitored(use_case), prediction=PREDICTION, policy=use_case.drift
-    )
+    return build_profile(rows, window=weeks, columns=monitored(use_case), prediction=PREDICTION, policy=use_case.drift)
 
 
 def judge_week(

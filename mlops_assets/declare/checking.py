@@ -6,6 +6,7 @@ Knows nothing of what the records mean.
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mlops_assets.declare.errors import DeclarationError
 
@@ -31,6 +32,14 @@ def known(where: str, field: str, value: str, allowed: Iterable[str]) -> None:
     options = sorted(allowed)
     if value not in options:
         raise refuse(where, field, value, "names nothing that is declared", f"use one of {options}")
+
+
+def a_zone(where: str, field: str, value: str) -> None:
+    """Raises DeclarationError unless `value` names an IANA time zone (a continent such as 'America' does not)."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, OSError, TypeError, ValueError):
+        raise refuse(where, field, value, "is no IANA zone", "e.g. 'America/New_York'") from None
 
 
 def freeze(record: object, **values: object) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from mlops_assets.declare.checking import freeze, refuse
+from mlops_assets.declare.checking import a_zone, freeze, refuse
 from mlops_assets.declare.kinds import Kind
 from mlops_assets.declare.names import check_name
 
@@ -46,11 +45,7 @@ class Zone:
     def __post_init__(self) -> None:
         freeze(self, otherwise=MappingProxyType(dict(self.otherwise)))
         for place, zone in self.otherwise.items():
-            try:
-                ZoneInfo(zone)
-            except (ZoneInfoNotFoundError, ValueError):
-                where = f"Zone of {self.place!r}"
-                raise refuse(where, f"otherwise[{place!r}]", zone, "is no IANA zone", "e.g. 'UTC'") from None
+            a_zone(f"Zone of {self.place!r}", f"otherwise[{place!r}]", zone)
 
 
 @dataclass(frozen=True, kw_only=True)

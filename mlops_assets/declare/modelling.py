@@ -39,6 +39,10 @@ class Requests:
     as_of: str
     ahead: timedelta = timedelta(0)
 
+    def __post_init__(self) -> None:
+        if self.ahead < timedelta(0):
+            raise refuse("Requests", "ahead", self.ahead, "must not be negative", "how long before its week one asks")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
@@ -52,6 +56,11 @@ class Label:
     maturity: timedelta
     unit: str = ""
     doc: str = ""
+
+    def __post_init__(self) -> None:
+        if self.maturity < timedelta(0):
+            raise refuse("Label", "maturity", self.maturity, "must not be negative",
+                         "a week's labels are trusted after its end, not before")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

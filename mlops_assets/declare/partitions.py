@@ -6,9 +6,9 @@ Pure calendar arithmetic: the present moment comes in as an argument.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from mlops_assets.declare.checking import refuse
+from mlops_assets.declare.checking import a_zone, refuse
 from mlops_assets.declare.errors import DataError
 
 WEEK = timedelta(days=7)
@@ -30,20 +30,19 @@ class Weekly:
     def __post_init__(self) -> None:
         where = "Weekly"
         for field, value in (("start", self.start), ("end", self.end)):
-            if value is None:
+            if value is None and field == "end":
                 continue
             try:
-                weekday = date.fromisoformat(value).weekday()
+                day = date.fromisoformat(str(value))
             except ValueError:
                 raise refuse(where, field, value, "is not a date", "write it like '2013-01-07'") from None
-            if weekday != 0:
+            if day.isoformat() != value:  # 20130107 and 2013-W02-1 are dates too, but no keys
+                raise refuse(where, field, value, "is not how a key is written", f"write {day.isoformat()!r}")
+            if day.weekday() != 0:
                 raise refuse(where, field, value, "is not a Monday", "weeks are ISO weeks: name one by its Monday")
         if self.end is not None and self.end <= self.start:
             raise refuse(where, "end", self.end, f"must come after start == {self.start!r}", "it is exclusive")
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise refuse(where, "timezone", self.timezone, "is no IANA zone", "e.g. 'America/New_York'") from None
+        a_zone(where, "timezone", self.timezone)
 
     def keys(self, now: datetime | None = None) -> tuple[str, ...]:
         """All keys in order. An axis without `end` needs `now` (aware) and stops at the last complete week."""

@@ -12,6 +12,7 @@ from mlops_assets.declare.derived import Derived, NextClock
 from mlops_assets.declare.kinds import ALWAYS, Kind
 from mlops_assets.declare.names import check_name
 
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """One landed column.
@@ -66,6 +67,13 @@ class Every:
     by: tuple[str, ...] = ()
     at_least: float = 1.0
 
+    def __post_init__(self) -> None:
+        freeze(self, by=tuple(self.by))
+        if self.step <= timedelta(0):
+            raise refuse("Every", "step", self.step, "must be positive", "e.g. hours(1)")
+        if not 0 < self.at_least <= 1:
+            raise refuse("Every", "at_least", self.at_least, "must be 0 < x <= 1", "a share of the rows expected")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -117,6 +125,8 @@ class Table:
             raise refuse(where, "known_at", later, "a snapshot has no history", "declare its columns known ALWAYS")
         if not 0 <= self.max_quarantined_share < 1:
             raise refuse(where, "max_quarantined_share", self.max_quarantined_share, "must be 0 <= x < 1", "a share")
+        if self.late_by < timedelta(0):
+            raise refuse(where, "late_by", self.late_by, "must not be negative", "nothing is known before it happens")
 
     @property
     def snapshot(self) -> bool:

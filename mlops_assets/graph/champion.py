@@ -59,4 +59,3 @@ def parts_of(artifact: Artifact) -> dict[str, Any]:
         "blobs": {name: artifact.blobs[name] for name in BLOBS},
         "records": {name: artifact.records[name] for name in ("profile", "evidence")},
     }
-

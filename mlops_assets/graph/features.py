@@ -28,12 +28,22 @@ def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
         key=key,
         group_name="features",
         partitions_def=axis,
-        ins={"validated": dg.AssetIn(key=[use_case.name, "validated_dataset"],
-                                     **window(-use_case.lookback_weeks, 0, "every"))},
+        ins={
+            "validated": dg.AssetIn(
+                key=[use_case.name, "validated_dataset"], **window(-use_case.lookback_weeks, 0, "every")
+            )
+        },
         kinds={"duckdb", "parquet"},
         retry_policy=TRANSIENT,
-        check_specs=[dg.AssetCheckSpec("every_request_kept", asset=key, partitions_def=axis, blocking=True,
-                                       description="each validated request stands here exactly once")],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "every_request_kept",
+                asset=key,
+                partitions_def=axis,
+                blocking=True,
+                description="each validated request stands here exactly once",
+            )
+        ],
         dagster_type=artifact_type(f"{use_case.name}_features", {TABLE: feature_bounds(use_case)}, "Feature table"),
         description=f"One row is {requests.doc}, with every feature as it was known at `{use_case.requests.as_of}`, "
         f"and the label where there is one. Looks back {use_case.lookback_weeks} weeks.",
@@ -48,8 +58,12 @@ def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
             table = feature_table(use_case, asked, history(use_case, weeks))
         kept = table.num_rows == asked.num_rows
         sentence = f"{table.num_rows:,} rows for {asked.num_rows:,} requests"
-        yield dg.AssetCheckResult(check_name="every_request_kept", passed=kept, description=sentence,
-                                  metadata={"rows": table.num_rows, "requests": asked.num_rows})
+        yield dg.AssetCheckResult(
+            check_name="every_request_kept",
+            passed=kept,
+            description=sentence,
+            metadata={"rows": table.num_rows, "requests": asked.num_rows},
+        )
         if not kept:
             raise dg.Failure(description=f"{sentence}: a join lost or doubled some.", allow_retries=False)
         yield dg.MaterializeResult(

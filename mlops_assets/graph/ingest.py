@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.artifact import Artifact
-from mlops_assets.core.validation.conform import ARROW
 from mlops_assets.core.validation import RuleOutcome, Validated, rule_names, validate
 from mlops_assets.core.versions import table_version
 from mlops_assets.declare import UseCase
@@ -132,7 +132,9 @@ def _check(outcome: RuleOutcome, key: dg.AssetKey) -> dg.AssetCheckResult:
     )
 
 
-def _keep_quarantine(store: Store, use_case: UseCase, partition: str, tables: Mapping[str, Validated], run: str) -> None:
+def _keep_quarantine(
+    store: Store, use_case: UseCase, partition: str, tables: Mapping[str, Validated], run: str
+) -> None:
     """Refused rows are kept beside the assets, also when the gate refuses the table: nothing is lost."""
     kept = {name: t.quarantined for name, t in tables.items() if t.quarantined.num_rows}
     store.assets.publish(
@@ -161,6 +163,7 @@ def _quarantined(tables: Mapping[str, Validated], limit: int = 20) -> dg.Metadat
     for name, table in tables.items():
         rows: pa.Table = table.quarantined.slice(0, limit)
         shown.extend(
-            {"table": name, "row": r["row"], "reasons": r["reasons"]} for r in rows.select(["row", "reasons"]).to_pylist()
+            {"table": name, "row": r["row"], "reasons": r["reasons"]}
+            for r in rows.select(["row", "reasons"]).to_pylist()
         )
     return showing.records(shown[:limit])

@@ -21,7 +21,7 @@ from mlops_assets.stores.registry import CHALLENGER, CHAMPION, RegisteredVersion
 def register(
     tracker: Tracker, use_case: UseCase, trained: Ref, candidate: Artifact, judgement: Judgement, *, run: str
 ) -> RegisteredVersion:
-    """Log the training to the run's MLflow run, save the model as skops, register it (once, however often it is run)."""
+    """Log the training to its MLflow run, save the model as skops, register it: once, however often it is run."""
     registry = Registry(tracker.tracking_uri, tracker.artifact_root)
     evidence: Mapping[str, Any] = candidate.records["evidence"]
     metrics = _metrics(evidence)

@@ -62,12 +62,14 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
                 description="is the new model better than the champion, by the margin?",
             )
         ],
-        description=f"One row is a model version: this week's candidate, registered in MLflow. It becomes champion when "
-        f"its {promotion.metric} on the validation rows is better than the champion's by {promotion.margin:g}, beyond "
-        "the chance of days; the first candidate must beat the baseline.",
+        description="One row is a model version: this week's candidate, registered in MLflow. It becomes champion "
+        f"when its {promotion.metric} on the validation rows is better than the champion's by {promotion.margin:g}, "
+        "beyond the chance of days; the first candidate must beat the baseline.",
         **showing.owned(use_case),
     )
-    def asset(context: dg.AssetExecutionContext, trained: Upstream, features: Upstream, earlier: Upstream) -> Iterator[Any]:
+    def asset(
+        context: dg.AssetExecutionContext, trained: Upstream, features: Upstream, earlier: Upstream
+    ) -> Iterator[Any]:
         store: Store = context.resources.store
         with refusals():
             partition = partition_of(context, use_case)

@@ -20,7 +20,10 @@ def table_columns(table: Table) -> list[tuple[str, str, str]]:
     """A declared table's columns: unit, bounds, when known, in words."""
     shown = []
     for column in table.columns:
-        bounds = [f">= {column.ge}" if column.ge is not None else "", f"<= {column.le}" if column.le is not None else ""]
+        bounds = [
+            f">= {column.ge}" if column.ge is not None else "",
+            f"<= {column.le}" if column.le is not None else "",
+        ]
         parts = [column.doc, column.unit, *bounds, _known(column.known_at), "" if column.nullable else "never null"]
         shown.append((column.name, column.kind.value, " · ".join(p for p in parts if p)))
     for derived in table.derived:

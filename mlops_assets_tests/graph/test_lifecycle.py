@@ -22,9 +22,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def materialized(world: World, artifact: str, partition: str) -> dg.AssetMaterialization:
     records = world.instance.fetch_materializations(
-        dg.AssetRecordsFilter(
-            asset_key=dg.AssetKey([world.use_case.name, artifact]), asset_partitions=[partition]
-        ),
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey([world.use_case.name, artifact]), asset_partitions=[partition]),
         limit=1,
     ).records
     assert records, f"{artifact} of {partition} was never materialized"

@@ -1,5 +1,8 @@
 """Bad files, bad keys, bad places: a clear error, nothing lost, nothing half published."""
 
+import os
+import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_assets_tests.graph.world import WEEKS, World, reason, small_world
+from mlops_assets.stores.fsck import fsck
+from mlops_assets_tests.graph.world import QUIET, WEEKS, World, reason, small_world
 
 WEEK = WEEKS[0]
 
@@ -81,18 +85,39 @@ def test_quarantined_rows_are_kept_also_when_the_table_is_refused(world: World) 
     assert "origin must be one of ['EWR', 'JFK', 'LGA'] (met 'LAX')" in kept["reasons"][0].as_py()
 
 
-@pytest.mark.parametrize("artifact", ["data", "train", "monitor", "lifecycle"])
-@pytest.mark.parametrize("key", ["2013-01-09", "2031-01-06", "../../etc", "week one"])
-def test_a_partition_key_that_does_not_exist_is_refused_by_every_job(world: World, artifact: str, key: str) -> None:
-    job = world.defs.resolve_job_def(f"thin_delays_{artifact}")
-    # as `dagster job execute` starts it: the key is a tag that nobody looked at
-    result = job.execute_in_process(
-        tags={"dagster/partition": key}, instance=world.instance, raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    )  # fmt: skip
+@pytest.mark.parametrize("job", ["data", "train", "monitor", "lifecycle"])
+@pytest.mark.parametrize("key", ["2013-01-09", "2031-01-06"])
+def test_a_partition_key_that_does_not_exist_is_refused_by_every_job(world: World, job: str, key: str) -> None:
+    result = run_tagged(world, job, key)
 
     assert not result.success
+    assert f"partition key '{key}' does not exist" in reason(result)
     assert world.versions() == {}
+
+
+@pytest.mark.parametrize("key", ["../../etc", "week one", "", "2013-01-07/../2012-12-31"])
+def test_a_partition_key_that_is_no_date_runs_nothing(world: World, key: str) -> None:
+    with pytest.raises(Exception, match=r"does not match format|partition"):  # Dagster's own words
+        result = run_tagged(world, "data", key)
+        assert not result.success, reason(result)
+        raise ValueError(reason(result))
+    assert world.versions() == {}
+
+
+def run_tagged(world: World, job: str, key: str) -> dg.ExecuteInProcessResult:
+    """As `dagster job execute` starts it: the key is a tag that nobody looked at."""
+    return world.defs.resolve_job_def(f"thin_delays_{job}").execute_in_process(
+        tags={"dagster/partition": key}, instance=world.instance, raise_on_error=False, run_config=QUIET
+    )
+
+
+def test_a_run_without_a_partition_is_told_to_name_one(world: World) -> None:
+    result = world.defs.resolve_job_def("thin_delays_data").execute_in_process(
+        instance=world.instance, raise_on_error=False, run_config=QUIET
+    )
+
+    assert not result.success
+    assert "the run names no partition" in reason(result)
 
 
 def test_a_damaged_object_is_refused_on_read_and_a_new_run_heals_it(world: World) -> None:
@@ -125,6 +150,7 @@ def test_a_store_that_is_no_folder_is_a_clear_error(world: World) -> None:
 CHILD = """
 import sys
 from pathlib import Path
+from mlops_assets.stores.fsck import fsck
 from mlops_assets_tests.graph.world import small_world
 with small_world(Path(sys.argv[1])) as world:
     result = world.run("data", sys.argv[2])
@@ -143,6 +169,45 @@ def test_two_runs_of_one_partition_at_once_both_end_and_agree(world: World) -> N
         assert len(versions) == 1
 
 
-@pytest.mark.parametrize("point", ["before_ref", "after_temp_write", "before_rename"])
-def test_killed_in_the_middle_of_a_write_and_run_again_gives_the_same(world: World, point: str) -> None:
-    pytest.skip("filled in below")
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    with small_world(tmp_path_factory.mktemp("undisturbed")) as made:
+        assert made.run("data", WEEK).success
+        return made.versions()
+
+
+# the store's own tests kill at every point; here the whole run dies with it, and a new one takes over
+@pytest.mark.parametrize(
+    "point", ["object.written:1", "object.renamed:4", "ref.temp:2", "ref.linked:3", "head.renamed:3"]
+)
+def test_killed_in_the_middle_of_a_write_and_run_again_gives_the_same(
+    tmp_path: Path, undisturbed: dict[str, str], point: str
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", CHILD, str(tmp_path), WEEK], env={**os.environ, "MLOPS_CRASH_AT": point}, timeout=120
+    )
+    assert killed.returncode == -signal.SIGKILL
+    with small_world(tmp_path) as world:
+        assert world.run("data", WEEK).success
+
+        assert world.versions() == undisturbed
+        assert fsck(world.store).is_sound
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_and_run_again_gives_the_same(
+    tmp_path_factory: pytest.TempPathFactory, undisturbed: dict[str, str]
+) -> None:
+    draw = random.Random(20130101)
+    for _ in range(15):
+        folder = tmp_path_factory.mktemp("killed")
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder), WEEK])
+        try:
+            child.wait(timeout=draw.uniform(4, 12))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        with small_world(folder) as world:
+            assert world.run("data", WEEK).success
+            assert world.versions() == undisturbed
+            assert fsck(world.store).is_sound

@@ -89,7 +89,6 @@ def small_world(folder: Path) -> Iterator[World]:
         yield World(folder, use_case, places, defs, instance)
 
 
-
 def reason(result: dg.ExecuteInProcessResult) -> str:
     """What the first failed step said; empty when none failed."""
     return why_failed(result.all_events)

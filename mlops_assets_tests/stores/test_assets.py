@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from publishing import ASSET, artifact, publish
+from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.versions import canonical

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from publishing import ASSET, artifact, publish
+from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.assets import AssetStore

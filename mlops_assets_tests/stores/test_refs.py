@@ -1,7 +1,7 @@
 """A ref says what it is, knows where it belongs, and is never written twice."""
 
 import pytest
-from publishing import ASSET, artifact, publish
+from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.assets import AssetStore

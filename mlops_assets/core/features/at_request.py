@@ -6,8 +6,8 @@ Here belongs calling it and not trusting it. It sees the columns it declares and
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.features.keys import whole
-from mlops_assets.core.features.plan import ARROW
 from mlops_assets.declare import AtRequest, DataError, Kind, UseCase
 
 

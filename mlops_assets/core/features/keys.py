@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_assets.core.features.plan import ARROW
+from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.declare import DataError, Kind, Table
 
 Ints = npt.NDArray[np.int64]

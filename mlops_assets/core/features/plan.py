@@ -5,23 +5,12 @@ instant. `Last` asks a series at as_of; `Count`, `Sum`, `Mean`, `Rate` ask it at
 the difference. Features that share a series share its lookups. Derived from the declaration alone: no data here.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-import pyarrow as pa
-
-from mlops_assets.declare import ALWAYS, AtRequest, DeclarationError, Feature, Kind, Last, Mean, Rate, Sum, UseCase
+from mlops_assets.core.arrow_types import ARROW
+from mlops_assets.declare import ALWAYS, AtRequest, DeclarationError, Feature, Last, Mean, Rate, Sum, UseCase
 from mlops_assets.declare.use_case import decimals
-
-ARROW: Mapping[Kind, pa.DataType] = {
-    Kind.INT: pa.int64(),
-    Kind.FLOAT: pa.float64(),
-    Kind.STRING: pa.string(),
-    Kind.BOOL: pa.bool_(),
-    Kind.INSTANT: pa.timestamp("us", "UTC"),
-    Kind.CLOCK: pa.int64(),
-}
 
 
 @dataclass(frozen=True, kw_only=True)

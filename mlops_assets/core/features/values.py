@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.features.engine import NOTHING, Answers, Ints
 from mlops_assets.core.features.events import Question
 from mlops_assets.core.features.exact import ratio
 from mlops_assets.core.features.keys import whole
-from mlops_assets.core.features.plan import ARROW, Need, Series, microseconds, series_of
+from mlops_assets.core.features.plan import Need, Series, microseconds, series_of
 from mlops_assets.declare import AtRequest, Count, Feature, Kind, Last, Mean, Rate, Sum, UseCase
 
 

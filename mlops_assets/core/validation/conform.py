@@ -9,17 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.validation.reasons import Reasons
 from mlops_assets.declare import Kind, Table
 
-ARROW: dict[Kind, pa.DataType] = {
-    Kind.INT: pa.int64(),
-    Kind.CLOCK: pa.int64(),
-    Kind.FLOAT: pa.float64(),
-    Kind.STRING: pa.string(),
-    Kind.BOOL: pa.bool_(),
-    Kind.INSTANT: pa.timestamp("us", tz="UTC"),
-}
 EXACT = 2**53  # the largest run of whole numbers a double holds exactly
 
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_assets.core.validation.conform import ARROW
+from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.validation.reasons import Reasons
-from mlops_assets.declare import Compute, DataError, Derived, NextClock, Plus, Table, Zone
+from mlops_assets.declare import Compute, DataError, Derived, Kind, NextClock, Plus, Table, Zone
 
 MINUTE_US = 60_000_000
 DAY_MIN = 1440
@@ -41,7 +41,7 @@ def _plus(rows: pa.Table, rule: Plus) -> pa.Array:
     start = rows[rule.of].cast(pa.int64())
     minutes = rows[rule.minutes] if isinstance(rule.minutes, str) else pa.scalar(rule.minutes, pa.int64())
     shift = pc.multiply(pc.cast(minutes, pa.int64()), MINUTE_US)
-    return pc.cast(pc.add(start, shift), pa.timestamp("us", tz="UTC"))
+    return pc.cast(pc.add(start, shift), ARROW[Kind.INSTANT])
 
 
 def zones(rows: pa.Table, zone: Zone, table: pa.Table, reasons: Reasons) -> pd.Series:
@@ -49,7 +49,7 @@ def zones(rows: pa.Table, zone: Zone, table: pa.Table, reasons: Reasons) -> pd.S
     known = dict(zip(table[zone.key].to_pylist(), table[zone.column].to_pylist(), strict=True))
     names = {place: name for place, name in known.items() if name} | dict(zone.otherwise)
     places = rows[zone.place].to_pandas()
-    found = places.map(names)
+    found: pd.Series = places.map(names)
     homeless = (found.isna() & places.notna()).to_numpy()
     reasons.add(
         homeless,
@@ -68,10 +68,7 @@ def _next_clock(rows: pa.Table, rule: NextClock, zone: pd.Series) -> pa.Array:
     for name in sorted(zone[usable].unique()):
         here = usable & (zone == name)
         out[here] = next_instant(after[here], minutes[here].astype("int64") % DAY_MIN, name)
-    return pa.array(out, ARROW_INSTANT)
-
-
-ARROW_INSTANT = pa.timestamp("us", tz="UTC")
+    return pa.array(out, ARROW[Kind.INSTANT])
 
 
 def next_instant(after: pd.Series, minute: pd.Series, zone: str) -> pd.Series:

@@ -64,9 +64,7 @@ def _lookups_first(use_case: UseCase) -> list[Table]:
     return order
 
 
-def _one(
-    use_case: UseCase, table: Table, landed: pa.Table, done: Mapping[str, Validated], partition: str
-) -> Validated:
+def _one(use_case: UseCase, table: Table, landed: pa.Table, done: Mapping[str, Validated], partition: str) -> Validated:
     reasons = Reasons(landed.num_rows)
     problems = schema_problems(table, landed)
     if problems:
@@ -142,4 +140,5 @@ def _days_seen(use_case: UseCase, table: Table, clean: pa.Table, partition: str)
         return 1.0
     zone = use_case.partitions.timezone
     local = clean[table.day].to_pandas().dt.tz_convert(zone).dt.date
-    return min(1.0, local.nunique() / 7)
+    days = int(local.nunique())
+    return min(1.0, days / 7)
