@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from mlops_assets.declare.checking import a_zone, freeze, refuse
+from mlops_assets.declare.checking import a_zone, freeze, known, refuse
 from mlops_assets.declare.kinds import Kind
 from mlops_assets.declare.names import check_name
 
@@ -99,6 +99,7 @@ class Derived:
     def __post_init__(self) -> None:
         check_name("derived column", self.name)
         where = f"Derived {self.name!r}"
+        known(where, "kind", str(self.kind), map(str, Kind))
         if not self.known_at:
             raise refuse(where, "known_at", self.known_at, "silence would be a leak", "name an instant or ALWAYS")
         if not isinstance(self.rule, Compute) and self.kind is not Kind.INSTANT:

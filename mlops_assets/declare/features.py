@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from mlops_assets.declare.checking import freeze, refuse
+from mlops_assets.declare.checking import freeze, known, refuse
 from mlops_assets.declare.kinds import Kind
 from mlops_assets.declare.names import check_name
 
@@ -109,6 +109,7 @@ class AtRequest(_Feature):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        known(f"feature {self.name!r}", "kind", str(self.kind), map(str, Kind))
         freeze(self, reads=tuple(self.reads))
 
 

@@ -58,6 +58,7 @@ class Label:
     doc: str = ""
 
     def __post_init__(self) -> None:
+        known("Label", "task", str(self.task), map(str, Task))
         if self.maturity < timedelta(0):
             raise refuse("Label", "maturity", self.maturity, "must not be negative",
                          "a week's labels are trusted after its end, not before")  # fmt: skip

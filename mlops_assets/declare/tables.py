@@ -38,6 +38,7 @@ class Column:
     def __post_init__(self) -> None:
         where = f"Column {self.name!r}"
         check_name("column", self.name)
+        known(where, "kind", str(self.kind), map(str, Kind))
         if not self.known_at:
             raise refuse(where, "known_at", self.known_at, "silence would be a leak", "name an instant or ALWAYS")
         if self.ge is not None and self.le is not None and self.ge > self.le:
