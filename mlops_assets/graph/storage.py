@@ -11,7 +11,7 @@ Which weeks must exist is declared on the AssetIn:
 | latest | the newest week of the window that exists, if any |
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,15 +34,14 @@ class Upstream:
 
     store: AssetStore
     asset: str
-    weeks: Callable[[], Sequence[str]]  # asked late: Dagster's arithmetic knows no key outside the axis
+    keys: tuple[str, ...]
     load: str
     note: Callable[[Ref], None]
 
     def refs(self) -> dict[str, Ref]:
         """Partition -> ref of every week this input consists of. Raises DataError where one is missing."""
-        keys = self.weeks()
-        found = {key: ref for key in keys if (ref := self.store.latest(self.asset, key)) is not None}
-        missing = [key for key in keys if key not in found]
+        found = {key: ref for key in self.keys if (ref := self.store.latest(self.asset, key)) is not None}
+        missing = [key for key in self.keys if key not in found]
         if self.load == "latest":
             return dict(list(found.items())[-1:])
         if self.load == "unbroken" and found:
@@ -138,7 +137,7 @@ class StoreIO(dg.ConfigurableIOManager):
         return Upstream(
             store=self.store,
             asset="/".join(context.asset_key.path),
-            weeks=lambda: context.asset_partition_keys,
+            keys=tuple(context.asset_partition_keys),
             load=str(metadata.get("load", "exact")),
             note=note,
         )

@@ -91,7 +91,9 @@ def test_a_partition_key_that_does_not_exist_is_refused_by_every_job(world: Worl
     result = run_tagged(world, job, key)
 
     assert not result.success
-    assert f"partition key '{key}' does not exist" in reason(result)
+    # beyond the axis Dagster's own arithmetic refuses a window of weeks before our first line runs
+    said = (f"partition key '{key}' does not exist", f"{key} is after the partitions definition end")
+    assert any(words in reason(result) for words in said)
     assert world.versions() == {}
 
 

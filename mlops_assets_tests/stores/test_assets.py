@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.versions import canonical
@@ -21,6 +20,7 @@ from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.crashpoints import POINTS
 from mlops_assets.stores.fsck import fsck
+from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 WEEK = "2013-07-08"
 PROGRAM = [sys.executable, str(Path(__file__).with_name("publishing.py"))]

@@ -5,12 +5,12 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.findings import KINDS
 from mlops_assets.stores.fsck import fsck, repair
+from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 WEEKS = ["2013-07-01", "2013-07-08", "2013-07-15"]
 SEEDS = {(week, generation): 10 * place + generation for place, week in enumerate(WEEKS) for generation in (1, 2)}

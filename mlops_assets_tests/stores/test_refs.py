@@ -1,12 +1,12 @@
 """A ref says what it is, knows where it belongs, and is never written twice."""
 
 import pytest
-from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.ref import Ref
 from mlops_assets.stores.refs import ref_path
+from mlops_assets_tests.stores.publishing import ASSET, artifact, publish
 
 WEEK = "2013-07-08"
 
