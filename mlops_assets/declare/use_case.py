@@ -144,12 +144,13 @@ class UseCase:
     def _check_lookup(self, where: str, feature: Feature, table: Table) -> None:
         assert not isinstance(feature, AtRequest)  # noqa: S101  narrowing for the type checker only
         at, kind = table.known_at[feature.column], table.kinds[feature.column]
+        in_time = tuple(dict.fromkeys((ALWAYS, at)))
         for name in feature.table_key:
-            if table.known_at[name] not in (ALWAYS, at):
+            if table.known_at[name] not in in_time:
                 raise DeclarationError(
                     f"{where} finds {feature.column!r}, known at {at!r}, by the key {name!r}, known at "
                     f"{table.known_at[name]!r}: a row could be found before its key is known, that is a leak. "
-                    f"Key it by columns known {ALWAYS!r} or at {at!r}."
+                    f"Key it by columns known {' or at '.join(map(repr, in_time))}."
                 )
         if isinstance(feature, Last):
             if kind is Kind.INSTANT:
