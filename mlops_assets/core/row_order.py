@@ -7,6 +7,7 @@ column only where all columns before it tie; a sort, too, reads only as many col
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,51 +33,36 @@ def row_order(columns: Sequence[pa.Array], rows: int) -> npt.NDArray[np.int64] |
 
 
 def _is_sorted(columns: Sequence[pa.Array], rows: int) -> bool:
-    """Does no row stand above the next one? Asked block by block, so that what is compared stays in the cache."""
-    keys = _Seen(chain.from_iterable(map(_keys, columns)))
-    return all(_is_sorted_block(keys, start, min(start + _BLOCK, rows - 1)) for start in range(0, rows - 1, _BLOCK))
-
-
-def _is_sorted_block(keys: "_Seen", start: int, stop: int) -> bool:
-    """The same for the rows from `start` to `stop`: a further key is looked at only for neighbours that tie so far."""
-    tied: npt.NDArray[np.bool_] | npt.NDArray[np.intp] = np.ones(stop - start, dtype=bool)  # a mask, later row numbers
-    for key in keys:
+    """Does no row stand above the next one? Looks at a further key only for neighbours that tie in all before it."""
+    tied: npt.NDArray[np.bool_] | npt.NDArray[np.intp] = np.ones(rows - 1, dtype=bool)  # a mask, later row numbers
+    room = np.empty(rows - 1, dtype=bool)  # used for every key: fresh memory costs more than the comparing
+    for key in chain.from_iterable(map(_keys, columns)):
         if tied.dtype == bool:
-            above, same = _compared(key[start:stop], key[start + 1 : stop + 1])
-            if bool((above & tied).any()):
+            if np.logical_and(_above(key[:-1], key[1:], room), tied, out=room).any():
                 return False
-            tied &= same
-            if np.count_nonzero(tied) * _SPARSE < len(tied):
-                tied = np.flatnonzero(tied) + start
+            np.logical_and(tied, _same(key[:-1], key[1:], room), out=tied)
+            if np.count_nonzero(tied) * _SPARSE < rows:
+                tied = np.flatnonzero(tied)
         else:
-            above, same = _compared(_taken(key, tied), _taken(key, tied + 1))
-            if bool(above.any()):
+            first, second = _taken(key, tied), _taken(key, tied + 1)
+            if _above(first, second).any():
                 return False
-            tied = tied[same]
+            tied = tied[_same(first, second)]
         if len(tied) == 0:
             return True
     return True
 
 
-class _Seen:
-    """An iterator that can be walked again and again, and is asked for no more than the longest walk needed."""
-
-    def __init__(self, source: Iterator[Any]) -> None:
-        self._source, self._seen = source, list[Any]()
-
-    def __iter__(self) -> Iterator[Any]:
-        yield from self._seen
-        for item in self._source:
-            self._seen.append(item)
-            yield item
-
-
-def _compared(first: Any, second: Any) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which of `first` are greater than, and which equal to, their partners."""
+def _above(first: Any, second: Any, out: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.bool_]:
     if isinstance(first, np.ndarray):
-        return first > second, first == second
-    above, same = pc.greater(first, second), pc.equal(first, second)
-    return above.to_numpy(zero_copy_only=False), same.to_numpy(zero_copy_only=False)
+        return np.greater(first, second, out=out)
+    return np.asarray(pc.greater(first, second))
+
+
+def _same(first: Any, second: Any, out: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.bool_]:
+    if isinstance(first, np.ndarray):
+        return np.equal(first, second, out=out)
+    return np.asarray(pc.equal(first, second))
 
 
 def _taken(key: Any, rows: npt.NDArray[Any]) -> Any:
