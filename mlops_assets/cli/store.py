@@ -26,7 +26,9 @@ def fsck(
         report = checking.fsck(store, lambda done, total, path: bar.update(task, completed=done, total=total))
     moved = checking.repair(store, report) if repair else []
     if json:
-        as_json({"sound": report.is_sound, "findings": [asdict(f) for f in report.findings], "moved_aside": moved})
+        seen = {"publications": report.refs, "objects": report.objects, "bytes": report.bytes}
+        found = [asdict(finding) for finding in report.findings]
+        as_json({"sound": report.is_sound, "read": seen, "findings": found, "moved_aside": moved})
     else:
         for finding in report.findings:
             style = "red" if finding.is_damage else "dim"
@@ -36,6 +38,8 @@ def fsck(
                 out.print(f"             belongs to {at}", markup=False)
         for path in moved:
             out.print(f"moved aside  {path}", markup=False)
-        out.print("sound." if report.is_sound else f"{len(report.damage)} damaged.")
+        seen = f"{report.refs:,} publications, {report.objects:,} objects, {report.bytes:,} bytes"
+        said = "sound" if report.is_sound else f"{len(report.damage)} damaged"
+        out.print(f"{said}: {seen} read in {store.objects.place}", markup=False)
     if not report.is_sound:
         raise typer.Exit(1)
