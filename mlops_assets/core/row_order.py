@@ -7,7 +7,6 @@ column only where all columns before it tie; a sort, too, reads only as many col
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ import pyarrow.compute as pc
 from mlops_assets.core.columns import is_text, validity
 
 _WORD = 64
-_BLOCK = 1 << 16  # rows
 _SPARSE = 16  # below one tied row in so many, picking them out is faster than comparing all (measured)
 
 
@@ -55,14 +53,14 @@ def _is_sorted(columns: Sequence[pa.Array], rows: int) -> bool:
 
 def _above(first: Any, second: Any, out: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.bool_]:
     if isinstance(first, np.ndarray):
-        return np.greater(first, second, out=out)
-    return np.asarray(pc.greater(first, second))
+        return np.asarray(np.greater(first, second, out=out), dtype=bool)
+    return np.asarray(pc.greater(first, second), dtype=bool)
 
 
 def _same(first: Any, second: Any, out: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.bool_]:
     if isinstance(first, np.ndarray):
-        return np.equal(first, second, out=out)
-    return np.asarray(pc.equal(first, second))
+        return np.asarray(np.equal(first, second, out=out), dtype=bool)
+    return np.asarray(pc.equal(first, second), dtype=bool)
 
 
 def _taken(key: Any, rows: npt.NDArray[Any]) -> Any:
