@@ -55,13 +55,15 @@ class Judgement:
         return asdict(self) | {"verdict": self.verdict.value}
 
 
-def judge(promotion: Promotion, challenger: pd.DataFrame, champion: pd.DataFrame, task: Task) -> Judgement:
+def judge(
+    promotion: Promotion, challenger: pd.DataFrame, champion: pd.DataFrame, task: Task, *, against: str = "the champion"
+) -> Judgement:
     """The judgement of judged rows (`key..., as_of, block, label, prediction`) of both models, in any order of rows.
 
-    PASS when the improvement reaches the margin and its lower bound is above 0; FAIL when its upper bound is below the
-    margin, or the challenger answered something that is no answer; else INCONCLUSIVE, as with fewer than 5 blocks or a
-    champion whose answers are none. Raises DataError unless both frames hold the same requests, blocks and labels once
-    each, DeclarationError for a metric that the task does not have.
+    `against` is what the sentence calls the other side. PASS when the improvement reaches the margin and its lower
+    bound is above 0; FAIL when its upper bound is below the margin, or the challenger answered something that is no
+    answer; else INCONCLUSIVE, as with fewer than 5 blocks or a champion whose answers are none. Raises DataError unless
+    both frames hold the same requests, blocks and labels once each, DeclarationError for a metric the task lacks.
     """
     if promotion.metric not in METRICS_OF[task]:
         raise DeclarationError(
@@ -73,7 +75,7 @@ def judge(promotion: Promotion, challenger: pd.DataFrame, champion: pd.DataFrame
     label = ours["label"].to_numpy(dtype=np.float64)
     answers = tuple(side["prediction"].to_numpy(dtype=np.float64, na_value=np.nan) for side in (ours, theirs))
     block = ours["block"].to_numpy()
-    case = _Case(promotion=promotion, metric=metric, rows=len(ours), blocks=len(set(block)))
+    case = _Case(promotion=promotion, metric=metric, rows=len(ours), blocks=len(set(block)), against=against)
     for who, verdict, answer in zip(
         ("challenger", "champion"), (Verdict.FAIL, Verdict.INCONCLUSIVE), answers, strict=True
     ):
@@ -99,6 +101,7 @@ class _Case:
     metric: Metric
     rows: int
     blocks: int
+    against: str
 
     def close(self, verdict: Verdict, reason: str, **found: float) -> Judgement:
         return Judgement(
@@ -136,7 +139,7 @@ def _decide(case: _Case, mine: float, yours: float, without: Array) -> Judgement
     margin, alpha = case.promotion.margin, case.promotion.alpha
     improvement = case.metric.gain(mine, yours)
     found = {"challenger": mine, "champion": yours, "improvement": improvement}
-    told = f"{case.metric.name} {mine:.4f} against {yours:.4f} of the champion, {improvement:+.4f}"
+    told = f"{case.metric.name} {mine:.4f} against {yours:.4f} of {case.against}, {improvement:+.4f}"
     if case.blocks < LEAST_BLOCKS:
         reason = f"{told}, on {case.blocks} days; {LEAST_BLOCKS} days are the least that bound it"
         return case.close(Verdict.INCONCLUSIVE, reason, **found)

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.features import describe, feature_table
@@ -97,9 +98,16 @@ def _columns(use_case: UseCase) -> list[tuple[str, str, str]]:
 
 
 def _coverage(use_case: UseCase, table: pa.Table) -> list[dict[str, Any]]:
+    """A line for each feature: how often it is known, and between what its values lie (the words are in "Columns")."""
     rows = max(table.num_rows, 1)
-    return [
-        {"feature": f.name, "known": f"{1 - table[f.name].null_count / rows:.1%}", "unit": f.unit,
-         "definition": describe(use_case, f)}
-        for f in use_case.features
-    ]  # fmt: skip
+    shown = []
+    for feature in use_case.features:
+        values = table[feature.name]
+        line: dict[str, Any] = {"feature": feature.name, "known": f"{1 - values.null_count / rows:.1%}"}
+        if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+            ends = pc.min_max(values).as_py()
+            line |= {"least": ends["min"], "mean": pc.mean(values).as_py(), "greatest": ends["max"]}
+        else:
+            line |= {"least": None, "mean": None, "greatest": f"{pc.count_distinct(values).as_py()} values"}
+        shown.append(line | {"unit": feature.unit})
+    return shown

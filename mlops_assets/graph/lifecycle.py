@@ -22,6 +22,7 @@ def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
         "mlflow_tracking_uri": settings.tracking_uri,
         "artifact_root": settings.artifacts,
         "root": str(settings.root),
+        "ui": settings.tracker_ui,
     }
     return dg.Definitions(
         assets=[

@@ -20,6 +20,13 @@ from mlops_assets.graph.registry import REACH
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Upstream
 
+# what of a column's report stands on the page; the whole of it is in the store
+SHOWN = {
+    "name": "column", "verdict": "verdict", "psi": "PSI", "threshold": "threshold", "ks": "KS", "js": "JS",
+    "shift_sd": "shift, sd", "missing_reference": "missing then", "missing_live": "missing now",
+    "importance": "importance",
+}  # fmt: skip
+
 
 def drift_report(use_case: UseCase) -> dg.AssetsDefinition:
     """The report of a week."""
@@ -74,12 +81,14 @@ def _result(report: DriftReport, champion: Champion, live: pd.DataFrame) -> dg.M
         "verdict": report.verdict.value,
         "in words": report.sentence,
         "champion": champion.name,
-        "score": report.score,
+        "score": showing.number(report.score),
         "drifted columns": ", ".join(report.drifted) or "none",
         "data quality alarms": ", ".join(report.quality_alarms) or "none",
         "dagster/row_count": report.rows,
-        "columns": showing.frame_records(frame),
         "ranked plot": showing.plot(plots["ranked_plot"], "watched columns ranked by psi / threshold"),
         "columns plot": showing.plot(plots["columns_plot"], "reference against this week, most drifted columns"),
+        "columns": showing.records(
+            {shown: row[name] for name, shown in SHOWN.items()} for row in frame.to_dict("records")
+        ),
     }
     return dg.MaterializeResult(value=artifact, metadata=metadata)

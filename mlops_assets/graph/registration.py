@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import dagster as dg
+
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.encoding import Encoder
 from mlops_assets.core.promotion import Judgement
@@ -93,6 +95,16 @@ def move_aliases(tracker: Tracker, version: RegisteredVersion, verdict: Verdict)
         registry.set_alias(CHALLENGER, version)
     else:
         registry.delete_alias(version.name, CHALLENGER)
+
+
+def links(tracker: Tracker, version: RegisteredVersion) -> dict[str, Any]:
+    """The pages of the run and of the version in MLflow's own UI (locally: `mlflow ui`, see README)."""
+    run = Registry(tracker.tracking_uri, tracker.artifact_root).client.get_run(version.run_id)
+    experiment = run.info.experiment_id
+    return {
+        "MLflow run": dg.MetadataValue.url(f"{tracker.ui}/#/experiments/{experiment}/runs/{version.run_id}"),
+        "MLflow model": dg.MetadataValue.url(f"{tracker.ui}/#/models/{version.name}/versions/{version.version}"),
+    }
 
 
 def _json(record: Any) -> bytes:

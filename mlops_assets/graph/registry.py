@@ -20,7 +20,7 @@ from mlops_assets.graph import showing
 from mlops_assets.graph.axis import partition_of, partitions_def, window
 from mlops_assets.graph.champion import Champion, champion_of, parts_of
 from mlops_assets.graph.features import TABLE
-from mlops_assets.graph.registration import move_aliases, register
+from mlops_assets.graph.registration import links, move_aliases, register
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Store, Upstream
 from mlops_assets.graph.tracking import Tracker
@@ -91,7 +91,9 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.WARN,
             metadata=_numbers(judgement),
         )
-        yield _result(use_case, partition, candidate, before, standing, judgement, version, newest)
+        yield _result(
+            use_case, partition, candidate, before, standing, judgement, version, newest, links(tracker, version)
+        )
 
     return asset  # fmt: skip
 
@@ -105,7 +107,8 @@ def _gate(use_case: UseCase, candidate: Artifact, before: Champion | None, weeks
         keys = list(use_case.request_table.key)
         rows = challenger[keys].merge(pd.concat(weeks), on=keys, how="left", validate="one_to_one")
         rival = challenger.assign(prediction=before.scorer.predict(rows))
-    return judge(use_case.promotion, challenger, rival, use_case.label.task)
+    against = f"the champion {before.name}" if before else "the baseline"
+    return judge(use_case.promotion, challenger, rival, use_case.label.task, against=against)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ def _result(
     judgement: Judgement,
     version: RegisteredVersion,
     newest: bool,
+    links: dict[str, Any],
 ) -> dg.MaterializeResult:
     after = _after(use_case, partition, candidate, standing, judgement, version)
     entry = {
@@ -172,9 +176,10 @@ def _result(
             "aliases moved": newest,
             "training data version": version.tags["data_version"],
             "model digest": candidate.blobs["model"].version,
-            "MLflow run": version.run_id,
-            "MLflow model": f"models:/{version.name}/{version.version}",
-            **{name: value for name, value in version.metrics.items() if name.startswith("validation_")},
+            **links,
+            **{
+                name: showing.number(value) for name, value in version.metrics.items() if name.startswith("validation_")
+            },
             "tags": showing.records({"tag": k, "value": v} for k, v in sorted(version.tags.items())),
         },
     )

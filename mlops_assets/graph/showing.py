@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.declare import ALWAYS, Table, UseCase
+from mlops_assets.declare import ALWAYS, Column, Table, UseCase
 
 
 def column_schema(columns: Iterable[tuple[str, str, str]]) -> dict[str, Any]:
@@ -20,16 +20,25 @@ def table_columns(table: Table) -> list[tuple[str, str, str]]:
     """A declared table's columns: unit, bounds, when known, in words."""
     shown = []
     for column in table.columns:
-        bounds = [
-            f">= {column.ge}" if column.ge is not None else "",
-            f"<= {column.le}" if column.le is not None else "",
+        parts = [
+            column.doc,
+            column.unit,
+            _bounds(column),
+            _known(column.known_at),
+            "" if column.nullable else "never null",
         ]
-        parts = [column.doc, column.unit, *bounds, _known(column.known_at), "" if column.nullable else "never null"]
         shown.append((column.name, column.kind.value, " · ".join(p for p in parts if p)))
     for derived in table.derived:
         parts = [derived.doc, str(derived.rule), _known(derived.known_at)]
         shown.append((derived.name, derived.kind.value, " · ".join(p for p in parts if p)))
     return shown
+
+
+def _bounds(column: Column) -> str:
+    """In words: the page reads a leading ">=" as a quotation."""
+    least = "" if column.ge is None else f"at least {column.ge:g}"
+    greatest = "" if column.le is None else f"at most {column.le:g}"
+    return ", ".join(part for part in (least, greatest) if part)
 
 
 def _known(at: str) -> str:
@@ -47,13 +56,13 @@ def records(rows: Iterable[Mapping[str, Any]]) -> dg.MetadataValue:
     return dg.MetadataValue.table(plain) if plain else dg.MetadataValue.text("none")
 
 
-def frame_records(frame: pd.DataFrame, limit: int | None = None) -> dg.MetadataValue:
-    """A frame as a table on the page."""
-    return records(dict(row) for row in (frame if limit is None else frame.head(limit)).to_dict("records"))
+def number(value: float) -> float:
+    """Six digits: more are noise to the eye, and the exact figure is in the store."""
+    return float(f"{value:.6g}")
 
 
 def _plain(value: Any) -> str | int | float | bool | None:
-    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NA or value != value:
         return None
     if hasattr(value, "item"):
         value = value.item()

@@ -18,12 +18,13 @@ from mlops_assets.stores.registry import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class Tracker:
-    """What a step needs: the MLflow run of this Dagster run, where it is tracked, where the code's history is."""
+    """What a step needs: the MLflow run of this Dagster run, where it is tracked, its pages, the code's root."""
 
     run_id: str
     tracking_uri: str
     artifact_root: str
     root: Path
+    ui: str
 
 
 @dg.resource(
@@ -32,6 +33,7 @@ class Tracker:
         "mlflow_tracking_uri": dg.Field(str),
         "artifact_root": dg.Field(str),
         "root": dg.Field(str),
+        "ui": dg.Field(str),
         "parent_run_id": dg.Field(str, is_required=False),
         "mlflow_run_id": dg.Field(str, is_required=False),
         "env": dg.Field(dg.Permissive(), default_value={}),
@@ -58,6 +60,7 @@ def mlflow_tracking(context: dg.InitResourceContext) -> Iterator[Any]:
             tracking_uri=config["mlflow_tracking_uri"],
             artifact_root=config["artifact_root"],
             root=Path(config["root"]),
+            ui=config["ui"],
         )
     finally:  # this process may run another Dagster run next: it must not find this MLflow run still open
         failed = context.instance.get_records_for_run(context.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records

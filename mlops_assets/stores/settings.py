@@ -6,6 +6,7 @@
 | MLOPS_LANDING | root of the landing zone (fsspec URL) | `$MLOPS_DATA/landing` |
 | MLOPS_STORE | object store (fsspec URL) | `$MLOPS_DATA/store` |
 | MLFLOW_TRACKING_URI | MLflow tracker and registry | SQLite in `$MLOPS_DATA/mlflow` |
+| MLFLOW_UI | where MLflow's pages are served, for links | the tracker if it is a server, else `mlflow ui`'s port |
 | DAGSTER_HOME | Dagster's instance | `$MLOPS_DATA/dagster` |
 """
 
@@ -25,6 +26,7 @@ class Settings:
     store: str
     tracking_uri: str
     artifacts: str
+    tracker_ui: str
     dagster_home: Path
 
 
@@ -41,9 +43,16 @@ def settings(environ: Mapping[str, str]) -> Settings:
         landing=_place(environ.get("MLOPS_LANDING"), data / "landing"),
         store=_place(environ.get("MLOPS_STORE"), data / "store"),
         tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{data / 'mlflow' / 'mlflow.db'}",
+        tracker_ui=_pages(environ),
         artifacts=(data / "mlflow" / "artifacts").as_uri(),
         dagster_home=Path(environ.get("DAGSTER_HOME") or data / "dagster").absolute(),
     )
+
+
+def _pages(environ: Mapping[str, str]) -> str:
+    tracker = environ.get("MLFLOW_TRACKING_URI", "")
+    served = tracker if tracker.startswith(("http://", "https://")) else "http://127.0.0.1:5000"
+    return (environ.get("MLFLOW_UI") or served).rstrip("/")
 
 
 def _place(asked: str | None, default: Path) -> str:
