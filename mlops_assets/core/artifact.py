@@ -42,6 +42,11 @@ class Blob:
             raise DataError(f"blob suffix == {self.suffix!r}, must begin with a dot: write '.{self.suffix}'.")
 
     @classmethod
+    def picture(cls, svg: bytes, name: str, drawn_from: JSON) -> "Blob":
+        """A plot, known by the record it was drawn from: another release of the drawing library is no new data."""
+        return cls(data=svg, version=record_version({"picture": name, "drawn_from": drawn_from}), suffix=".svg")
+
+    @classmethod
     def of(cls, data: bytes, suffix: str = ".bin") -> "Blob":
         """A blob known by its bytes, for formats that write the same bytes every time."""
         return cls(data=data, version=blob_version(data), suffix=suffix)

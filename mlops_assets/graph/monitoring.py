@@ -72,10 +72,11 @@ def _result(report: DriftReport, champion: Champion, live: pd.DataFrame) -> dg.M
     frame = report.to_frame()
     profile: ReferenceProfile = champion.profile
     plots = {"ranked_plot": drift_ranked(report), "columns_plot": drift_columns(profile, report, live)}
+    verdict = report.to_json() | {"champion": champion.name}
     artifact = Artifact(
         tables={"columns": to_table(frame)},
-        records={"verdict": report.to_json() | {"champion": champion.name}},
-        blobs={name: Blob.of(svg, ".svg") for name, svg in plots.items()},
+        records={"verdict": verdict},
+        blobs={name: Blob.picture(svg, name, verdict) for name, svg in plots.items()},
     )
     metadata: dict[str, Any] = {
         "verdict": report.verdict.value,

@@ -3,7 +3,6 @@
 The tracker is not needed here: a model that is trained is stored, whatever MLflow does.
 """
 
-import json
 from typing import Any
 
 import dagster as dg
@@ -54,7 +53,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
             profile = reference_profile(use_case, known, trained.scorer)
             artifact = Artifact(
                 tables={"validation": to_table(trained.validation), "baseline": to_table(trained.baseline_validation)},
-                records={"evidence": trained.evidence(), "profile": json.loads(json.dumps(profile.to_json()))},
+                records={"evidence": trained.evidence(), "profile": profile.to_json()},
                 blobs={
                     "model": Blob(
                         data=dump(trained.estimator, model.estimator.trusted),
@@ -62,7 +61,10 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
                         suffix=".skops",
                     ),
                     "encoder": Blob.of(trained.encoder.to_json(), ".json"),
-                    **{name: Blob.of(svg, ".svg") for name, svg in _plots(use_case, trained).items()},
+                    **{
+                        name: Blob.picture(svg, name, trained.evidence())
+                        for name, svg in _plots(use_case, trained).items()
+                    },
                 },
             )
         return dg.MaterializeResult(value=artifact, metadata=_metadata(use_case, trained, artifact))

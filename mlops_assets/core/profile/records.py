@@ -100,7 +100,7 @@ class ReferenceProfile:
 
         `json.dumps` writes floats by repr, the shortest text that reads back exactly: equal profiles, equal bytes.
         """
-        return {"format": FORMAT, **asdict(self)}
+        return {"format": FORMAT, **_listed(asdict(self))}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "ReferenceProfile":
@@ -121,3 +121,10 @@ def _column(document: Mapping[str, Any]) -> ColumnProfile:
     bins: Bins = NumericBins(**written) if document["kind"] == "numeric" else CategoryBins(**written)
     read = {"bins": bins, "counts": tuple(document["counts"]), "cells": tuple(document["cells"])}
     return ColumnProfile(**{**document, **read})
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as lists, at every depth: what JSON has."""
+    if isinstance(value, dict):
+        return {name: _listed(inner) for name, inner in value.items()}
+    return [_listed(inner) for inner in value] if isinstance(value, list | tuple) else value
