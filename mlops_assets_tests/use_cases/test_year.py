@@ -52,7 +52,6 @@ def test_drift_is_quiet_in_late_winter_and_loud_in_the_weeks_that_changed(year: 
         week: judge_week(FLIGHT_DELAYS, profile, year[week], model.scorer, model.importances)[0] for week in WEEKS[8:]
     }
     flags = {at + 9: len(report.drifted) for at, report in enumerate(reports.values())}
-    print({f"W{w:02}": (n, r.verdict.value) for (w, n), r in zip(flags.items(), reports.values(), strict=True)})
 
     assert np.mean([flags[w] for w in range(9, 17)]) <= 1
     assert {w for w in flags if reports[WEEKS[w - 1]].verdict.value == "ACT"} == {26, 28, 39, 51}
