@@ -91,9 +91,8 @@ class Told:
 
 def copy_of_the_project(to: Path) -> Path:
     """What a clone would hold, with today's changes, and the installed environment."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=False
-    )  # fmt: skip
+    everything = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(everything, cwd=ROOT, capture_output=True, check=False)
     if listed.returncode == 0:
         for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
             if (ROOT / name).is_file():  # not where it was removed and the removal is not committed yet
@@ -169,7 +168,10 @@ def serve(copy: Path, command: str) -> Served:
     )
 
 
-QUERY = "{ assetNodes { assetKey { path } } repositoriesOrError { ... on RepositoryConnection { nodes { name jobs { name } schedules { name } } } } }"
+QUERY = """{
+  assetNodes { assetKey { path } }
+  repositoriesOrError { ... on RepositoryConnection { nodes { name jobs { name } schedules { name } } } }
+}"""
 
 
 def graph_of(url: str, dev: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
