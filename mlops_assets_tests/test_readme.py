@@ -113,9 +113,10 @@ def shell(copy: Path, command: str) -> "subprocess.CompletedProcess[str]":
 
 
 def environment(copy: Path) -> dict[str, str]:
-    """No settings of this project, and its code from the copy."""
-    ours = ("MLOPS_", "DAGSTER_", "MLFLOW_", "PYTEST_")
-    return {n: v for n, v in os.environ.items() if not n.startswith(ours)} | {"PYTHONPATH": str(copy), "COLUMNS": "120"}
+    """No settings of this project, no colours, and its code from the copy."""
+    ours = ("MLOPS_", "DAGSTER_", "MLFLOW_", "PYTEST_", "FORCE_COLOR")
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return rest | {"PYTHONPATH": str(copy), "COLUMNS": "120", "NO_COLOR": "1"}
 
 
 @pytest.fixture(scope="module")

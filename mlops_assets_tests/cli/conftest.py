@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,11 @@ class Answer:
         return " ".join(self.err.translate(str.maketrans("│╭╮╰╯─", "      ")).split())
 
 
+def plain(text: str) -> str:
+    """Without colours, which some CI services ask every program for."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
 Mlops = Callable[..., Answer]
 
 
@@ -57,7 +63,7 @@ def in_process(*args: str) -> Answer:
         code = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
     finally:
         sys.argv = before
-    return Answer(code, out.getvalue(), err.getvalue())
+    return Answer(code, plain(out.getvalue()), plain(err.getvalue()))
 
 
 def as_a_program(folder: Path, *args: str) -> Answer:
@@ -67,7 +73,7 @@ def as_a_program(folder: Path, *args: str) -> Answer:
         [sys.executable, "-m", "mlops_assets.cli.main", *args],
         env={**clean, "MLOPS_DATA": str(folder)}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
-    return Answer(done.returncode, done.stdout, done.stderr)
+    return Answer(done.returncode, plain(done.stdout), plain(done.stderr))
 
 
 @pytest.fixture
