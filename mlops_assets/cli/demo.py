@@ -11,6 +11,7 @@ from mlops_assets.cli.printing import as_json, out, progress, refuse
 USE_CASE = "flight_delays"
 DATA_WEEKS = 10  # the first model needs eight; two more have not been seen by it
 TRAIN_WEEK = 8
+ENVIRONMENT = 'export DAGSTER_HOME="$PWD/data/dagster" PATH="$PWD/.venv/bin:$PATH"'
 
 
 def demo(json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False) -> None:
@@ -27,6 +28,8 @@ def demo(json: Annotated[bool, typer.Option("--json", help="one JSON document in
         plan += [("monitor", key) for key in keys[TRAIN_WEEK:]]
         bar.update(task, total=len(plan))
         started, outcomes = time.monotonic(), []
+        if not json:
+            out.print(f"[dim]# each $ line does the same, after: {ENVIRONMENT}[/]")
         with instance() as found:
             for job, key in plan:
                 outcome = run_job(
