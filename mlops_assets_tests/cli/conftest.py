@@ -22,7 +22,7 @@ from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 
 SHIPPED = Path(__file__).parents[2] / "data" / "landing" / "flight_delays"
 WEEKS = FLIGHT_DELAYS.partitions.keys()[:3]
-OURS = ("MLOPS_", "DAGSTER_", "MLFLOW_")
+SETTINGS = ("MLOPS_", "DAGSTER_", "MLFLOW_", "FORCE_COLOR")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def in_process(*args: str) -> Answer:
 
 def as_a_program(folder: Path, *args: str) -> Answer:
     """`mlops ...` in a process of its own, everything it makes below `folder`."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     done = subprocess.run(
         [sys.executable, "-m", "mlops_assets.cli.main", *args],
         env={**clean, "MLOPS_DATA": str(folder)}, capture_output=True, text=True, timeout=240, check=False,
@@ -79,7 +79,7 @@ def as_a_program(folder: Path, *args: str) -> Answer:
 @pytest.fixture
 def mlops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mlops:
     """`mlops(...)`, with everything it may touch below the test's own folder."""
-    for name in [name for name in os.environ if name.startswith(OURS)]:
+    for name in [name for name in os.environ if name.startswith(SETTINGS)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLOPS_DATA", str(tmp_path))
     return in_process

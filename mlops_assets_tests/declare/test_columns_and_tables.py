@@ -135,6 +135,14 @@ def test_a_derived_column_has_the_name_of_no_landed_one() -> None:
         replace(VISITS, derived=(Derived(name="n", rule=Plus(of="at", minutes=1), known_at=ALWAYS),))
 
 
+def test_a_derived_column_is_of_a_kind_that_exists() -> None:
+    wrong: Any = "bool"
+    with pytest.raises(
+        DeclarationError, match=r"Derived 'd': kind == 'bool', names nothing that is declared: use one of"
+    ):
+        Derived(name="d", rule=Compute(fn=doubled, reads=("n",)), known_at=ALWAYS, kind=wrong)
+
+
 def test_a_derived_column_says_when_it_is_known() -> None:
     with pytest.raises(DeclarationError, match=r"Derived 'd': known_at == '', silence would be a leak"):
         Derived(name="d", rule=Plus(of="at", minutes=1), known_at="")
