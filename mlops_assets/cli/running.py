@@ -50,7 +50,7 @@ class RunOutcome:
 @contextmanager
 def instance() -> Iterator[DagsterInstance]:
     """The Dagster instance of `DAGSTER_HOME`, by default `data/dagster`."""
-    os.environ.setdefault("DAGSTER_HOME", str(settings(os.environ).dagster_home))
+    os.environ["DAGSTER_HOME"] = str(settings(os.environ).dagster_home)  # absolute, as Dagster asks
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     home = Path(os.environ["DAGSTER_HOME"])
     try:

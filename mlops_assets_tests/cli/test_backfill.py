@@ -1,7 +1,12 @@
 """`mlops backfill`: weeks in order, stopped by the first that fails, gone on with once it is mended."""
 
 import re
+from pathlib import Path
 
+import pytest
+
+from mlops_assets.cli.running import instance
+from mlops_assets.declare import DataError
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets_tests.cli.conftest import WEEKS, Backfilled
 
@@ -63,3 +68,21 @@ def test_json_has_the_whole_data_version_of_every_asset(backfilled: Backfilled) 
         ref = store.latest(made["asset"], WEEKS[1])
         assert ref is not None
         assert (made["data_version"], ref.run) == (ref.data_version, run["run_id"])
+
+
+def test_a_relative_home_is_where_the_command_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "home")
+    with instance() as found:
+        assert Path(found.root_directory) == tmp_path / "home"
+
+
+def test_a_home_that_cannot_be_made_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").write_text("in the way")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+
+    with (
+        pytest.raises(DataError, match=r"DAGSTER_HOME == '.*home' cannot be made: .*Name a folder you may write"),
+        instance(),
+    ):
+        pass
