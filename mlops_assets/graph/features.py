@@ -77,7 +77,7 @@ def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
             },
         )
 
-    return asset  # fmt: skip
+    return asset
 
 
 def history(use_case: UseCase, weeks: Mapping[str, Mapping[str, pa.Table]]) -> dict[str, pa.Table]:

@@ -17,14 +17,14 @@ from mlops_assets.graph.tracking import Tracker
 from mlops_assets.graph.training import PLOTS
 from mlops_assets.stores.provenance import provenance
 from mlops_assets.stores.ref import Ref
-from mlops_assets.stores.registry import CHALLENGER, CHAMPION, RegisteredVersion, Registry
+from mlops_assets.stores.registry import CHALLENGER, CHAMPION, RegisteredVersion
 
 
 def register(
     tracker: Tracker, use_case: UseCase, trained: Ref, candidate: Artifact, judgement: Judgement, *, run: str
 ) -> RegisteredVersion:
     """Log the training to its MLflow run, save the model as skops, register it: once, however often it is run."""
-    registry = Registry(tracker.tracking_uri, tracker.artifact_root)
+    registry = tracker.registry
     evidence: Mapping[str, Any] = candidate.records["evidence"]
     metrics = _metrics(evidence)
     facts, identity = _facts(tracker, use_case, trained, candidate, judgement, run)
@@ -87,19 +87,20 @@ def _facts(
 
 
 def move_aliases(tracker: Tracker, version: RegisteredVersion, verdict: Verdict) -> None:
-    """PASS: champion. INCONCLUSIVE: challenger, until more days tell. FAIL: neither, and no challenger waits."""
-    registry = Registry(tracker.tracking_uri, tracker.artifact_root)
+    """PASS: champion, and nobody waits. INCONCLUSIVE: the challenger who waits. FAIL: neither, whoever waits stays."""
+    registry = tracker.registry
+    waiting = registry.get_alias(version.name, CHALLENGER)
     if verdict is Verdict.PASS:
         registry.set_alias(CHAMPION, version)
     if verdict is Verdict.INCONCLUSIVE:
         registry.set_alias(CHALLENGER, version)
-    else:
+    elif waiting and (verdict is Verdict.PASS or waiting.version == version.version):
         registry.delete_alias(version.name, CHALLENGER)
 
 
 def links(tracker: Tracker, version: RegisteredVersion) -> dict[str, Any]:
     """The pages of the run and of the version in MLflow's own UI (locally: `mlflow ui`, see README)."""
-    run = Registry(tracker.tracking_uri, tracker.artifact_root).client.get_run(version.run_id)
+    run = tracker.registry.client.get_run(version.run_id)
     experiment = run.info.experiment_id
     return {
         "MLflow run": dg.MetadataValue.url(f"{tracker.ui}/#/experiments/{experiment}/runs/{version.run_id}"),

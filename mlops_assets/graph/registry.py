@@ -73,12 +73,11 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
         store: Store = context.resources.store
         with refusals():
             partition = partition_of(context, use_case)
-            candidate = trained.one()
+            ((ref, candidate),) = trained.read()
             standing = list(earlier.artifacts().values())
             before = champion_of(use_case, standing[0]) if standing else None
-            weeks = [to_frame(a.tables[TABLE]) for a in features.artifacts((TABLE,)).values()]
+            weeks = [to_frame(a.tables[TABLE]) for a in features.artifacts().values()]
             judgement = _gate(use_case, candidate, before, weeks)
-            (ref,) = trained.refs().values()
             tracker: Tracker = getattr(context.resources, tracker_key(use_case))
             version = register(tracker, use_case, ref, candidate, judgement, run=context.run_id)
             newest = max(store.assets.refs.partitions("/".join(key.path)), default=partition) <= partition
@@ -95,7 +94,7 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
             use_case, partition, candidate, before, standing, judgement, version, newest, links(tracker, version)
         )
 
-    return asset  # fmt: skip
+    return asset
 
 
 def _gate(use_case: UseCase, candidate: Artifact, before: Champion | None, weeks: list[pd.DataFrame]) -> Judgement:
@@ -137,7 +136,7 @@ def _after(
         return _Standing(name, parts_of(candidate))
     if standing and standing[0].records["entry"]["champion"] is not None:
         return _Standing(standing[0].records["entry"]["champion"], parts_of(standing[0]))
-    return _Standing(None, {"blobs": {}, "records": {}})  # fmt: skip
+    return _Standing(None, {"blobs": {}, "records": {}})
 
 
 def _result(

@@ -55,13 +55,17 @@ class Upstream:
             )
         return found
 
-    def artifacts(self, parts: tuple[str, ...] | None = None) -> dict[str, Artifact]:
-        """Partition -> verified artifact (only `parts` of it when given), oldest first."""
-        loaded = {}
-        for key, ref in self.refs().items():
-            loaded[key] = self.store.load(self.asset, key, generation=ref.generation, parts=parts)
+    def read(self) -> list[tuple[Ref, Artifact]]:
+        """Every week's ref and verified artifact, oldest first; noted as read."""
+        loaded = []
+        for ref in self.refs().values():
+            loaded.append((ref, self.store.load_ref(ref)))
             self.note(ref)
         return loaded
+
+    def artifacts(self) -> dict[str, Artifact]:
+        """Partition -> artifact, oldest first."""
+        return {ref.partition: artifact for ref, artifact in self.read()}
 
     def one(self) -> Artifact:
         """The artifact of an `exact` input."""

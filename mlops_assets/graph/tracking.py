@@ -1,13 +1,15 @@
-"""MLflow through dagster-mlflow: one MLflow run for each Dagster run that trains, closed with the right status.
+"""MLflow through dagster-mlflow: one MLflow run for each Dagster run that registers, closed with the right status.
 
-dagster-mlflow ends a failed run as FINISHED (MLflow registers an exit hook it does not know, and `dagster job
-execute` starts resources once more after the run's end). Both are met here. Imports are inside: they cost seconds.
+The run is opened when a step first asks for it, so training does not need the tracker: a model that is trained is
+stored, and registered when the tracker is back. dagster-mlflow alone would end a failed run as FINISHED (MLflow
+registers an exit hook it does not know, `dagster job execute` starts resources once more after the run's end) and leave
+a good one open for the next Dagster run of the process. Imports are inside: they cost seconds.
 """
 
 import atexit
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,31 @@ import dagster as dg
 from mlops_assets.stores.registry import Registry
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tracker:
-    """What a step needs: the MLflow run of this Dagster run, where it is tracked, its pages, the code's root."""
+    """Where a use case is tracked (`registry`), its pages (`ui`), the code's `root`, and this run's MLflow run."""
 
-    run_id: str
-    tracking_uri: str
-    artifact_root: str
-    root: Path
-    ui: str
+    def __init__(self, context: dg.InitResourceContext) -> None:
+        config: dict[str, Any] = context.resource_config
+        self._context, self._experiment = context, config["experiment_name"]
+        self.registry = Registry(config["mlflow_tracking_uri"], config["artifact_root"])
+        self.ui: str = config["ui"]
+        self.root = Path(config["root"])
+
+    @cached_property
+    def run_id(self) -> str:
+        """The MLflow run of this Dagster run, opened at the first question."""
+        import mlflow.tracking.fluent as fluent
+        from dagster_mlflow.resources import MlFlow
+
+        self.registry.ensure_experiment(self._experiment)
+        self._mlflow = MlFlow(self._context)
+        atexit.unregister(fluent._safe_end_run)
+        return str(self._mlflow.active_run().info.run_id)
+
+    def close(self, *, failed: bool) -> None:
+        """End the MLflow run, if one was opened."""
+        if "run_id" in self.__dict__:
+            self._mlflow.end_run("FAILED" if failed else "FINISHED")
 
 
 @dg.resource(
@@ -41,27 +59,11 @@ class Tracker:
         "extra_tags": dg.Field(dg.Permissive(), default_value={}),
     }
 )
-def mlflow_tracking(context: dg.InitResourceContext) -> Iterator[Any]:
-    """The dagster-mlflow resource of one run; `None` when the run is over already."""
-    run = context.instance.get_run_by_id(context.run_id) if context.instance and context.run_id else None
-    if run is not None and run.is_finished:
-        yield None
-        return
-    import mlflow.tracking.fluent as fluent
-    from dagster_mlflow.resources import MlFlow
-
-    config = context.resource_config
-    Registry(config["mlflow_tracking_uri"], config["artifact_root"]).ensure_experiment(config["experiment_name"])
-    tracker = MlFlow(context)
-    atexit.unregister(fluent._safe_end_run)
+def mlflow_tracking(context: dg.InitResourceContext) -> Iterator[Tracker]:
+    """The tracker of one Dagster run; the keys dagster-mlflow reads keep its names."""
+    tracker = Tracker(context)
     try:
-        yield Tracker(
-            run_id=tracker.active_run().info.run_id,
-            tracking_uri=config["mlflow_tracking_uri"],
-            artifact_root=config["artifact_root"],
-            root=Path(config["root"]),
-            ui=config["ui"],
-        )
-    finally:  # this process may run another Dagster run next: it must not find this MLflow run still open
-        failed = context.instance.get_records_for_run(context.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
-        tracker.end_run("FAILED" if failed or sys.exc_info()[1] else "FINISHED")
+        yield tracker
+    finally:
+        failures = context.instance.get_records_for_run(context.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+        tracker.close(failed=bool(failures.records) or sys.exc_info()[1] is not None)

@@ -69,7 +69,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
             )
         return dg.MaterializeResult(value=artifact, metadata=_metadata(use_case, trained, artifact))
 
-    return asset  # fmt: skip
+    return asset
 
 
 def _plots(use_case: UseCase, trained: TrainedModel) -> dict[str, bytes]:

@@ -1,11 +1,14 @@
 """End to end through the real graph, with other places: five thin weeks from landed files to a drift report."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from mlops_assets.declare import DataError
+from mlops_assets.graph.lifecycle import build_lifecycle, resources
 from mlops_assets_tests.graph.world import WEEKS, World, reason, small_world
 
 
@@ -100,15 +103,35 @@ def test_a_model_of_too_few_weeks_is_refused_in_words(lived: World) -> None:
     assert lived.version("trained_model", WEEKS[1]) is None
 
 
-def test_a_failed_training_leaves_a_failed_run_in_the_tracker(lived: World) -> None:
+def test_a_failed_registration_leaves_a_failed_run_in_the_tracker(
+    lived: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlops_assets.stores.registry import Registry
 
-    assert not lived.run("train", WEEKS[0]).success
+    def refuse(*_: object, **__: object) -> None:
+        raise DataError("the registry says no")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Registry, "register", refuse)
+        assert "the registry says no" in reason(lived.run("train", WEEKS[3]))
     client = Registry(lived.places.tracking_uri, lived.places.artifacts).client
     experiment = client.get_experiment_by_name("thin_delays")
     newest = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"], max_results=1)[0]
 
     assert newest.info.status == "FAILED"
+
+
+def test_training_does_not_need_the_tracker_and_is_registered_when_it_is_back(lived: World) -> None:
+    away = replace(lived.places, tracking_uri="sqlite:////proc/nowhere/mlflow.db")
+    defs = dg.Definitions.merge(build_lifecycle(lived.use_case, away), resources(away))
+    before = lived.versions()
+    without = replace(lived, defs=defs).run("train", WEEKS[3])
+
+    trained = [e.asset_key.path[-1] for e in without.all_events if e.is_step_materialization and e.asset_key]
+    assert trained == ["trained_model"]
+    assert "registry_entry" in reason(without)
+    assert lived.versions() == before
+    assert lived.run("train", WEEKS[3]).success
 
 
 def test_features_refuse_to_look_back_over_a_week_that_is_not_there(tmp_path: Path) -> None:
