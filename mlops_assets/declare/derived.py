@@ -91,7 +91,7 @@ class Derived:
 
     name: str
     rule: Plus | NextClock | Compute
-    known_at: str
+    known_at: str = ""  # no value is a default: leaving it out is refused below
     kind: Kind = Kind.INSTANT
     unit: str = ""
     doc: str = ""

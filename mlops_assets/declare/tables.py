@@ -24,7 +24,7 @@ class Column:
 
     name: str
     kind: Kind
-    known_at: str
+    known_at: str = ""  # no value is a default: leaving it out is refused below
     nullable: bool = False
     ge: float | None = None
     le: float | None = None

@@ -52,9 +52,9 @@ def test_a_column_that_cannot_be_true_is_refused_with_place_value_rule_and_remed
 
 
 def test_a_column_has_no_default_for_when_it_is_known() -> None:
-    silent: Any = Column
-    with pytest.raises(TypeError, match="known_at"):
-        silent(name="n", kind=Kind.INT)
+    for silent in (lambda: Column(name="n", kind=Kind.INT), lambda: Derived(name="n", rule=Plus(of="at", minutes=1))):
+        with pytest.raises(DeclarationError, match="silence would be a leak"):
+            silent()
 
 
 @pytest.mark.parametrize("kind", [Kind.STRING, Kind.BOOL, Kind.INSTANT, Kind.CLOCK])
