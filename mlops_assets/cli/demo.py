@@ -41,10 +41,13 @@ def demo(json: Annotated[bool, typer.Option("--json", help="one JSON document in
                 if not json:
                     print_run(outcome)
                 if not outcome.success:
-                    refuse(outcome.error)
-                    raise typer.Exit(1)
+                    break
     if json:
         as_json([asdict(outcome) for outcome in outcomes])
+    if not outcomes[-1].success:
+        refuse(outcomes[-1].error)
+        raise typer.Exit(1)
+    if json:
         return
     _what_next(len(outcomes), time.monotonic() - started, keys[TRAIN_WEEK - 1])
 

@@ -17,9 +17,8 @@ from mlops_assets.core.feature_columns import column_values
 from mlops_assets.declare.errors import DataError, DeclarationError
 from mlops_assets.declare.kinds import Kind
 from mlops_assets.declare.modelling import Task
-from mlops_assets.declare.use_case import UseCase
+from mlops_assets.declare.use_case import LABEL_KNOWN_AT, UseCase
 
-LABEL_KNOWN_AT = "label_known_at"
 JUDGED = ("as_of", "block", "label", "prediction")  # the columns of a judged frame beside the request's key
 # The calibration table has ten groups: below two rows in each there is nothing to look at, nor anything to learn.
 LEAST_ROWS = 20

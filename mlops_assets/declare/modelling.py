@@ -1,5 +1,6 @@
 """What is asked, what is learned, and what a model must show before it may be promoted."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -79,7 +80,7 @@ class Estimator:
     def __post_init__(self) -> None:
         freeze(self, params=MappingProxyType(dict(self.params)), trusted=tuple(self.trusted))
         where = f"Estimator {self.path!r}"
-        if not self.path.startswith("sklearn."):
+        if not re.fullmatch(r"sklearn(\.[A-Za-z_]\w*)+", self.path):
             raise refuse(where, "path", self.path, "must lie in scikit-learn", "e.g. 'sklearn.ensemble.X'")
         for name in ("random_state", "n_jobs"):
             if name in self.params:

@@ -4,6 +4,8 @@
 facts that stand long before anyone asks (a timetable, an aircraft's year of build).
 """
 
+import math
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -41,18 +43,30 @@ class Column:
         known(where, "kind", str(self.kind), map(str, Kind))
         if not self.known_at:
             raise refuse(where, "known_at", self.known_at, "silence would be a leak", "name an instant or ALWAYS")
+        if any(bound is not None and math.isnan(bound) for bound in (self.ge, self.le)):
+            raise refuse(where, "ge/le", (self.ge, self.le), "NaN bounds nothing", "give a number or drop it")
         if self.ge is not None and self.le is not None and self.ge > self.le:
             raise refuse(where, "ge", self.ge, f"must not exceed le == {self.le}", "swap the bounds")
         bounded = self.ge is not None or self.le is not None
         if bounded and self.kind not in (Kind.INT, Kind.FLOAT):
             raise refuse(where, "ge/le", (self.ge, self.le), "bounds need an INT or FLOAT", "drop them or use isin")
-        if self.pattern is not None and self.kind is not Kind.STRING:
-            raise refuse(where, "pattern", self.pattern, "only a STRING has a pattern", "drop it")
+        self._check_text_rules(where)
         if self.max_null_share is not None and not (self.nullable and 0 <= self.max_null_share <= 1):
             raise refuse(where, "max_null_share", self.max_null_share, "must be 0..1 on a nullable column",
                          "set nullable=True and a share")  # fmt: skip
         if self.decimals is not None and not (self.kind is Kind.FLOAT and 0 <= self.decimals <= 9):
             raise refuse(where, "decimals", self.decimals, "must be 0..9 on a FLOAT", "an INT is exact already")
+
+    def _check_text_rules(self, where: str) -> None:
+        if self.pattern is not None:
+            if self.kind is not Kind.STRING:
+                raise refuse(where, "pattern", self.pattern, "only a STRING has a pattern", "drop it")
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise refuse(where, "pattern", self.pattern, f"is no regular expression ({error})", "mend it") from None
+        if self.isin is not None and not self.isin:
+            raise refuse(where, "isin", self.isin, "allows nothing", "name the values or drop it")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +138,8 @@ class Table:
             known(where, "day", self.day, instants)
         if self.snapshot and (later := sorted(n for n, at in self.known_at.items() if at != ALWAYS)):
             raise refuse(where, "known_at", later, "a snapshot has no history", "declare its columns known ALWAYS")
+        if self.min_rows < 0:
+            raise refuse(where, "min_rows", self.min_rows, "must be >= 0", "1 refuses an empty file")
         if not 0 <= self.max_quarantined_share < 1:
             raise refuse(where, "max_quarantined_share", self.max_quarantined_share, "must be 0 <= x < 1", "a share")
         if self.late_by < timedelta(0):

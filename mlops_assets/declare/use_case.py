@@ -19,6 +19,8 @@ from mlops_assets.declare.tables import Column, Table
 
 _SPAN = "derive the span of time that matters, as a number"  # what to do instead of showing a model an instant
 
+LABEL_KNOWN_AT = "label_known_at"  # the feature table's column that says when the label may be seen
+
 
 @dataclass(frozen=True, kw_only=True)
 class UseCase:
@@ -41,6 +43,10 @@ class UseCase:
         freeze(self, owners=tuple(self.owners), tables=tuple(self.tables), features=tuple(self.features))
         no_repeats(self.name, "tables", (t.name for t in self.tables))
         no_repeats(self.name, "features", (f.name for f in self.features))
+        for name in (self.label.column, self.requests.as_of, LABEL_KNOWN_AT):
+            if name in (f.name for f in self.features):
+                raise refuse(f"{self.name}.features", "name", name, "is the label's or the question's own column",
+                             "give the feature another name")  # fmt: skip
         self._check_requests()
         for table in self.tables:
             self._check_zones(table)

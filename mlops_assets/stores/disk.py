@@ -75,7 +75,12 @@ class LocalPlace:
 
     def files(self, folder: str) -> Iterator[str]:
         """Every file at any depth under a folder, as paths from the root, in sorted order."""
-        for here, folders, names in os.walk(self.root / folder):
+
+        def fail(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):  # no folder yet: no files; anything else is not "no files"
+                raise error
+
+        for here, folders, names in os.walk(self.root / folder, onerror=fail):
             folders.sort()
             for name in sorted(names):
                 yield (Path(here) / name).relative_to(self.root).as_posix()

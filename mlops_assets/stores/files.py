@@ -38,9 +38,9 @@ def file_bytes(path_or_url: str | os.PathLike[str]) -> bytes:
         return bytes(fs.cat_file(path))
     except FileNotFoundError as missing:
         raise DataError(f"file {where!r} does not exist: put it there or correct the path.") from missing
-    except (OSError, ValueError) as unreadable:
+    except (OSError, ValueError, ImportError) as unreadable:
         raise DataError(
-            f"file {where!r} cannot be read ({unreadable}): correct the path or its permissions."
+            f"file {where!r} cannot be read ({unreadable}): correct the path, its permissions, or install its driver."
         ) from unreadable
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.crashpoints import reach
 from mlops_assets.stores.disk import LocalPlace, explained
 
@@ -75,5 +76,10 @@ Place: TypeAlias = LocalPlace | RemotePlace
 
 def place(url: str | os.PathLike[str]) -> Place:
     """The root behind a path or an fsspec URL (`data/store`, `memory://x`, `s3://bucket/x`). Nothing is created."""
-    fs, root = fsspec.core.url_to_fs(os.fspath(url))
+    try:
+        fs, root = fsspec.core.url_to_fs(os.fspath(url))
+    except (ImportError, ValueError) as lacking:
+        raise DataError(
+            f"place {os.fspath(url)!r} cannot be opened ({lacking}): install its driver or correct the URL."
+        ) from lacking
     return LocalPlace(Path(root)) if isinstance(fs, LocalFileSystem) else RemotePlace(fs, str(root))

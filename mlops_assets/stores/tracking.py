@@ -4,6 +4,7 @@ Here belong experiments, runs, logged models. Versions and aliases are `registry
 thread and its tracker per process, so nothing here uses either. MLflow is imported at first use (4.5 s).
 """
 
+import logging
 import math
 import os
 import tempfile
@@ -55,6 +56,7 @@ class Tracking:
     def client(self) -> Any:
         """The `MlflowClient` itself, for what this class does not cover."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # what is trained here is nobody else's business
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # making the tables is no news
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # seven files need no bar
         from mlflow import MlflowClient
 

@@ -109,7 +109,7 @@ FLIGHTS = Table(
         Column(name="carrier", kind=STRING, known_at=ALWAYS, pattern=r"[0-9A-Z]{2}"),
         Column(name="flight", kind=INT, known_at=ALWAYS, ge=1, le=9999),
         Column(name="tailnum", kind=STRING, known_at=ALWAYS, nullable=True, max_null_share=0.5,
-               doc="null only when cancelled: its absence gives the outcome away, so no feature may test for it"),
+               doc="null only when cancelled; a cancelled flight has no label, so no model learns from its absence"),
         Column(name="origin", kind=STRING, known_at=ALWAYS, isin=("EWR", "JFK", "LGA")),
         Column(name="dest", kind=STRING, known_at=ALWAYS, pattern=r"[A-Z]{3}"),
         Column(name="air_time", kind=INT, known_at="arr_utc", nullable=True, ge=1, le=1440, unit="min"),

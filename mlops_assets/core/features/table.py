@@ -15,8 +15,7 @@ from mlops_assets.core.features.keys import in_key_order, whole
 from mlops_assets.core.features.plan import Need, Series, plan
 from mlops_assets.core.features.values import Reader
 from mlops_assets.declare import ALWAYS, AtRequest, DataError, DeclarationError, UseCase
-
-LABEL_KNOWN_AT = "label_known_at"  # when the label of the row became known, null when that is not known yet
+from mlops_assets.declare.use_case import LABEL_KNOWN_AT
 
 
 def feature_table(

@@ -143,7 +143,7 @@ def test_a_feature_named_like_a_key_must_be_that_key() -> None:
     assert feature_table(use_case((own,)), ASKED, HISTORY).column_names.count("number") == 1
     with pytest.raises(DeclarationError, match=r"features\['number'\] has the name of another column"):
         feature_table(use_case((other,)), ASKED, HISTORY)
-    with pytest.raises(DeclarationError, match=r"features\['happy'\] has the name of another column"):
+    with pytest.raises(DeclarationError, match="is the label's or the question's own column"):
         feature_table(use_case((Last(name="happy", **BY_WHO, column="happy", within=minutes(3)),)), ASKED, HISTORY)
 
 
