@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,18 +63,20 @@ COMMANDS = blocks("bash")
 RUN_IT = next(b for b in COMMANDS if b.heading == "Run it")
 TEST_IT = next(b for b in COMMANDS if b.heading == "Test it")
 DEV = next(b for b in COMMANDS if "dagster dev" in b.text)
+TRACKER = next(b for b in COMMANDS if "mlflow ui" in b.text)
 
 
 # --- a copy in which nothing has run, and what its commands said ---------------------------------------------------
 
 
+Shown = dict[str, set[str]]
+
+
 @dataclass(frozen=True)
 class Served:
-    """What `dagster dev` showed: asset keys, jobs and schedules, addresses it listened on, how it ended."""
+    """What a server showed by kind, the addresses it listened on, how it ended."""
 
-    assets: set[str]
-    jobs: set[str]
-    schedules: set[str]
+    shown: Shown
     listening: set[str]
     seconds_to_stop: float
     output: str
@@ -87,6 +89,7 @@ class Told:
     answers: dict[str, "subprocess.CompletedProcess[str]"]
     again: "subprocess.CompletedProcess[str]"
     served: Served
+    tracker: Served
 
 
 def copy_of_the_project(to: Path) -> Path:
@@ -125,12 +128,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     copy = copy_of_the_project(tmp_path_factory.mktemp("readme") / "mlops_assets")
     answers = {}
     demo = after_installation(RUN_IT.text)
-    again = served = None
+    again = served = tracker = None
     for block in COMMANDS:
         if block is TEST_IT:
             continue  # it is running now
         if block is DEV:
-            served = serve(copy, block.text)
+            served = serve(copy, block.text, graph_of)
+        elif block is TRACKER:
+            tracker = serve(copy, block.text, models_of)
         elif block is RUN_IT:
             answers[block.text] = shell(copy, demo)
             again = shell(copy, f"{demo} --json")
@@ -138,31 +143,29 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             answers[block.text] = shell(copy, block.text)
     assert again is not None
     assert served is not None
-    yield Told(answers, again, served)
+    assert tracker is not None
+    yield Told(answers, again, served, tracker)
     shutil.rmtree(copy, ignore_errors=True)
 
 
-def serve(copy: Path, command: str) -> Served:
-    """Start `dagster dev`, look at it until it shows its assets, stop it as Ctrl-C would."""
+def serve(copy: Path, command: str, look: Callable[[str, "subprocess.Popen[bytes]", Path], Shown]) -> Served:
+    """Start a server, `look` at it until it shows what it should, stop it as Ctrl-C would."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = copy.parent / "dagster-dev.log"
+    log = copy.parent / "served.log"
     with log.open("w") as out:
         here = re.sub(r"--port \d+", f"--port {port}", command)
         dev = subprocess.Popen(
             ["bash", "-c", here], cwd=copy, env=environment(copy), stdout=out, stderr=out, start_new_session=True
         )
         try:
-            shown = graph_of(f"http://127.0.0.1:{port}/graphql", dev, log)
+            shown = look(f"http://127.0.0.1:{port}", dev, log)
             listening = addresses_of_session(dev.pid)
         finally:
             seconds = stop(dev)
-    (location,) = [node for node in shown["repositoriesOrError"]["nodes"] if node["name"] != "__none__"]
     return Served(
-        assets={"/".join(node["assetKey"]["path"]) for node in shown["assetNodes"]},
-        jobs={job["name"] for job in location["jobs"]},
-        schedules={schedule["name"] for schedule in location["schedules"]},
+        shown=shown,
         listening=listening,
         seconds_to_stop=seconds,
         output=log.read_text(),
@@ -175,20 +178,41 @@ QUERY = """{
 }"""
 
 
-def graph_of(url: str, dev: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:
-    """What the GraphQL endpoint answers once the code is loaded; fails with the log when it never does."""
-    ask = urllib.request.Request(url, json.dumps({"query": QUERY}).encode(), {"Content-Type": "application/json"})  # noqa: S310  our own http address
+def graph_of(url: str, dev: "subprocess.Popen[bytes]", log: Path) -> Shown:
+    """Asset keys, jobs and schedules that `dagster dev` lists once the code is loaded."""
+    data = answer_of(f"{url}/graphql", {"query": QUERY}, lambda got: got["data"]["assetNodes"], dev, log)["data"]
+    (location,) = [node for node in data["repositoriesOrError"]["nodes"] if node["name"] != "__none__"]
+    return {
+        "assets": {"/".join(node["assetKey"]["path"]) for node in data["assetNodes"]},
+        "jobs": {job["name"] for job in location["jobs"]},
+        "schedules": {schedule["name"] for schedule in location["schedules"]},
+    }
+
+
+def models_of(url: str, ui: "subprocess.Popen[bytes]", log: Path) -> Shown:
+    """Registered models that MLflow's UI lists."""
+    search = f"{url}/ajax-api/2.0/mlflow/registered-models/search"
+    found = answer_of(search, None, lambda got: got["registered_models"], ui, log)["registered_models"]
+    return {"models": {model["name"] for model in found}}
+
+
+def answer_of(
+    url: str, question: Any, enough: Callable[[Any], Any], server: "subprocess.Popen[bytes]", log: Path
+) -> dict[str, Any]:
+    """What an address answers once it is enough; fails with the log when it never is."""
+    body = None if question is None else json.dumps(question).encode()
+    ask = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  our own http address
     until = time.monotonic() + 120
-    while time.monotonic() < until and dev.poll() is None:
+    while time.monotonic() < until and server.poll() is None:
         try:
             with urllib.request.urlopen(ask, timeout=10) as answer:  # noqa: S310  the same
-                data: dict[str, Any] = json.load(answer)["data"]
-        except (URLError, OSError):
-            data = {}
-        if data.get("assetNodes"):
-            return data
+                got: dict[str, Any] = json.load(answer)
+            if enough(got):
+                return got
+        except (URLError, OSError, KeyError, TypeError, json.JSONDecodeError):
+            pass
         time.sleep(0.5)
-    pytest.fail(f"dagster dev showed no assets: {log.read_text()[-3000:]}")
+    pytest.fail(f"{url} never showed what it should: {log.read_text()[-3000:]}")
 
 
 def stop(dev: "subprocess.Popen[bytes]") -> float:
@@ -232,7 +256,7 @@ def address(hexadecimal: str) -> str:
 
 # --- commands ------------------------------------------------------------------------------------------------------
 
-PLAIN = [block for block in COMMANDS if block not in (TEST_IT, DEV)]
+PLAIN = [block for block in COMMANDS if block not in (TEST_IT, DEV, TRACKER)]
 
 
 def test_the_set_up_lines_install_and_then_do_one_thing() -> None:
@@ -301,12 +325,20 @@ def test_what_the_readme_shows_is_what_the_demo_prints(told: Told) -> None:
 
 
 def timeless(line: str) -> str:
-    """A line of output without how long it took; data versions stay, they must be the same everywhere."""
-    return " ".join(re.sub(r"\b\d+(\.\d)? s\b", "# s", line).split())
+    """A line of output without how long it took. Versions of data stay, they are the same everywhere; what is made of
+    a model holds metrics, whose last digit may differ on another processor."""
+    line = re.sub(r"\b\d+(\.\d)? s\b", "# s", line)
+    if re.search(r"/(trained_model|registry_entry|drift_report) ", line):
+        line = re.sub(r"\b[0-9a-f]{12}\b", "#", line)
+    return " ".join(line.split())
 
 
 def test_the_ui_lists_the_six_assets(told: Told) -> None:
-    assert told.served.assets == {f"flight_delays/{artifact}" for artifact in ARTIFACTS}
+    assert told.served.shown["assets"] == {f"flight_delays/{artifact}" for artifact in ARTIFACTS}
+
+
+def test_mlflows_pages_list_the_model(told: Told) -> None:
+    assert told.tracker.shown["models"] == {"flight_delays"}
 
 
 def test_the_jobs_and_the_schedule_the_readme_names_exist(told: Told) -> None:
@@ -314,14 +346,15 @@ def test_the_jobs_and_the_schedule_the_readme_names_exist(told: Told) -> None:
     schedules = set(re.findall(r"schedule `(\w+)`", README))
 
     assert jobs
-    assert jobs == {job for job in told.served.jobs if not job.startswith("__")}
-    assert schedules == told.served.schedules
+    assert jobs == {job for job in told.served.shown["jobs"] if not job.startswith("__")}
+    assert schedules == told.served.shown["schedules"]
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="listening sockets are read from /proc")
 def test_the_ui_listens_on_loopback_only(told: Told) -> None:
-    assert told.served.listening
-    assert told.served.listening <= {"127.0.0.1", "::1"}
+    for server in (told.served, told.tracker):
+        assert server.listening
+        assert server.listening <= {"127.0.0.1", "::1"}
 
 
 def test_the_ui_stops_when_it_is_told_to(told: Told) -> None:

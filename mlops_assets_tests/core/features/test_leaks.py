@@ -15,12 +15,12 @@ from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from mlops_assets.core.features import feature_table
-from mlops_assets.declare import AtRequest, Last, Mean, Rate
+from mlops_assets.declare import AtRequest, Kind, Last, Mean, Rate
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 from mlops_assets_tests.core.features.conftest import flights, history
 
 WEEKS = FLIGHT_DELAYS.partitions.keys()
-CATEGORIES = ("carrier", "origin", "dest")
+CATEGORIES = tuple(f.name for f in FLIGHT_DELAYS.model_features if FLIGHT_DELAYS.kind_of(f) is Kind.STRING)
 # features whose window or last value is cut by the instant at which an outcome became known
 OUTCOMES = tuple(
     f
@@ -123,12 +123,12 @@ def test_windows_cut_by_schedule_look_better_and_are_worse() -> None:
 
 @pytest.mark.slow
 def test_the_leak_of_the_year_looks_better_offline_and_is_worse_as_served() -> None:
-    """Weeks 5-20, test 21-28: .766 / .514 point in time; the leak .816 / .462 offline, .705 / .566 as served."""
+    """Weeks 5-20, test 21-28: .767 / .513 point in time; the leak .816 / .463 offline, .706 / .563 as served."""
     honest, offline, served = three_ways((5, 20), (21, 28), rounds=150)
 
-    assert honest == pytest.approx((0.766, 0.514), abs=0.01)
-    assert offline == pytest.approx((0.816, 0.462), abs=0.01)
-    assert served == pytest.approx((0.705, 0.566), abs=0.03)
+    assert honest == pytest.approx((0.767, 0.513), abs=0.01)
+    assert offline == pytest.approx((0.816, 0.463), abs=0.01)
+    assert served == pytest.approx((0.706, 0.563), abs=0.03)
 
 
 def test_the_same_pandas_code_cut_by_known_at_gives_the_declared_features() -> None:
