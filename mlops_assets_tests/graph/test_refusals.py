@@ -201,7 +201,7 @@ def test_killed_at_random_moments_and_run_again_gives_the_same(
     tmp_path_factory: pytest.TempPathFactory, undisturbed: dict[str, str]
 ) -> None:
     draw = random.Random(20130101)
-    for _ in range(15):
+    for _ in range(10):
         folder = tmp_path_factory.mktemp("killed")
         child = subprocess.Popen([sys.executable, "-c", CHILD, str(folder), WEEK])
         try:
