@@ -1,4 +1,7 @@
-"""`mlops`: what `dagster` does not do. Exit code 0 = done, 1 = a verdict failed or data was refused, 2 = usage."""
+"""`mlops`: what `dagster` does not do.
+
+Exit code 0 = done, 1 = a run failed, data was refused or bytes are damaged, 2 = usage.
+"""
 
 import sys
 

@@ -7,6 +7,7 @@ import typer
 
 from mlops_assets.cli.printing import as_json, out
 from mlops_assets.cli.use_case import use_case_named, week
+from mlops_assets.declare.errors import DataError
 
 
 def quarantine(
@@ -20,11 +21,17 @@ def quarantine(
 
     declared = use_case_named(use_case)
     store = AssetStore(settings(os.environ).store)
-    tables = store.load(f"{declared.name}/quarantine", week(declared, partition)).tables
+    key = week(declared, partition)
+    if store.latest(f"{declared.name}/quarantine", key) is None:
+        raise DataError(
+            f"{declared.name}: the week {key} was not validated yet: "
+            f"`mlops backfill {declared.name} --from {key} --to {key}`."
+        )
+    tables = store.load(f"{declared.name}/quarantine", key).tables
     rows = [{"table": name, **row} for name, table in sorted(tables.items()) for row in table.to_pylist()]
     if json:
         as_json(rows)
         return
     for row in rows:
         out.print(f"{row['table']} row {row['row']}: {row['reasons']}", markup=False)
-    out.print(f"{len(rows):,} rows quarantined in {partition}.")
+    out.print(f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'} quarantined in {partition}.")

@@ -33,6 +33,7 @@ class Made:
     quarantined: int | None
     data_version: str
     seconds: float
+    verdict: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,4 +118,5 @@ def _made(found: dg.AssetMaterialization, seconds: float) -> Made:
         quarantined=number("rows quarantined"),
         data_version=(found.tags or {}).get("dagster/data_version", ""),
         seconds=seconds,
+        verdict=str(found.metadata["verdict"].value) if "verdict" in found.metadata else "",
     )

@@ -16,5 +16,5 @@ def _line(made: Made) -> str:
     refused = "" if made.quarantined is None else f"{made.quarantined:,} quarantined"
     return (
         f"{made.asset:<34}{made.partition:<12}{rows:>12}  {refused:<15} "
-        f"[cyan]{made.data_version[:12]:<12}[/] {made.seconds:6.1f} s"
+        f"[cyan]{made.data_version[:12]:<12}[/] {made.seconds:6.1f} s  {made.verdict}".rstrip()
     )

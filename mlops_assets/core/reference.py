@@ -45,7 +45,7 @@ def judge_week(
     profile: ReferenceProfile,
     frame: pd.DataFrame,
     scorer: Scorer,
-    importances: Mapping[str, float],
+    importances: Mapping[str, float] | None,
 ) -> tuple[DriftReport, pd.DataFrame]:
     """The drift of one week's features against a model version's profile; and the watched columns it looked at."""
     live = scored(use_case, frame, scorer)

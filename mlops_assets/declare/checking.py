@@ -42,6 +42,18 @@ def a_zone(where: str, field: str, value: str) -> None:
         raise refuse(where, field, value, "is no IANA zone", "e.g. 'America/New_York'") from None
 
 
+def as_names(where: str, field: str, value: Iterable[str]) -> tuple[str, ...]:
+    """A tuple of names; DeclarationError for the classic slip of a lone string, which is a tuple of letters.
+
+    >>> as_names("feature 'x'", "key", "dest")
+    Traceback (most recent call last):
+    mlops_assets.declare.errors.DeclarationError: feature 'x': key == 'dest', must be a tuple of names: write ('dest',).
+    """
+    if isinstance(value, str):
+        raise refuse(where, field, value, "must be a tuple of names", f"write ({value!r},)")
+    return tuple(value)
+
+
 def freeze(record: object, **values: object) -> None:
     """Set normalised fields on a frozen record while it is being built (only in `__post_init__`)."""
     names = {field.name for field in dataclasses.fields(record)}  # type: ignore[arg-type]  # always a record

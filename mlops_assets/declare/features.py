@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from mlops_assets.declare.checking import freeze, known, refuse
+from mlops_assets.declare.checking import as_names, freeze, known, refuse
 from mlops_assets.declare.kinds import Kind
 from mlops_assets.declare.names import check_name
 
@@ -46,7 +46,8 @@ class _Lookup(_Feature):
     def __post_init__(self) -> None:
         super().__post_init__()
         where = f"feature {self.name!r}"
-        freeze(self, key=tuple(self.key), table_key=tuple(self.table_key) or tuple(self.key))
+        key = as_names(where, "key", self.key)
+        freeze(self, key=key, table_key=as_names(where, "table_key", self.table_key) or key)
         if not self.key:
             raise refuse(where, "key", self.key, "must name a column of the request", "say whose value it is")
         if len(self.key) != len(self.table_key):
@@ -65,8 +66,10 @@ class Last(_Lookup):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.within is not None and self.within <= timedelta(0):
-            raise refuse(f"feature {self.name!r}", "within", self.within, "must be positive", "e.g. hours(6)")
+        if self.within is not None and not (isinstance(self.within, timedelta) and self.within > timedelta(0)):
+            raise refuse(
+                f"feature {self.name!r}", "within", self.within, "must be positive hours(..) or days(..)", "hours(6)"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +79,10 @@ class _Windowed(_Lookup):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.window <= timedelta(0):
-            raise refuse(f"feature {self.name!r}", "window", self.window, "must be positive", "e.g. hours(3)")
+        if not (isinstance(self.window, timedelta) and self.window > timedelta(0)):
+            raise refuse(
+                f"feature {self.name!r}", "window", self.window, "must be positive hours(..) or days(..)", "hours(3)"
+            )
 
 
 class Count(_Windowed):
@@ -110,7 +115,7 @@ class AtRequest(_Feature):
     def __post_init__(self) -> None:
         super().__post_init__()
         known(f"feature {self.name!r}", "kind", str(self.kind), map(str, Kind))
-        freeze(self, reads=tuple(self.reads))
+        freeze(self, reads=as_names(f"feature {self.name!r}", "reads", self.reads))
 
 
 Windowed = Count | Sum | Mean | Rate

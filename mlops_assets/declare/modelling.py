@@ -1,5 +1,6 @@
 """What is asked, what is learned, and what a model must show before it may be promoted."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -133,7 +134,7 @@ class Promotion:
 
     def __post_init__(self) -> None:
         known("Promotion", "metric", self.metric, METRICS)
-        if not self.margin >= 0:
-            raise refuse("Promotion", "margin", self.margin, "must be >= 0", "in units of the metric")
+        if not 0 <= self.margin < math.inf:
+            raise refuse("Promotion", "margin", self.margin, "must be >= 0 and finite", "in units of the metric")
         if not 0 < self.alpha < 0.5:
             raise refuse("Promotion", "alpha", self.alpha, "must be 0 < alpha < 0.5", "e.g. 0.05")

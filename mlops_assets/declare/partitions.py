@@ -80,6 +80,14 @@ class Weekly:
         """The key `weeks` later (earlier when negative); may lie outside the axis."""
         return (date.fromisoformat(key) + weeks * WEEK).isoformat()
 
+    def window(self, key: str, start: int, end: int) -> tuple[str, ...]:
+        """The keys from `start` to `end` weeks after `key` (negative: before), without those before the axis begins.
+
+        >>> Weekly(start="2012-12-31").window("2013-01-07", -5, 0)
+        ('2012-12-31', '2013-01-07')
+        """
+        return tuple(k for k in (self.shift(key, n) for n in range(start, end + 1)) if k >= self.start)
+
     def bounds(self, key: str) -> tuple[datetime, datetime]:
         """The week as UTC instants, half open: [first moment, first moment of the next week)."""
         zone = ZoneInfo(self.timezone)

@@ -28,11 +28,10 @@ def partition_of(context: dg.AssetExecutionContext, use_case: UseCase) -> str:
     return use_case.partitions.check(context.partition_key, datetime.now(UTC))
 
 
-def window(start: int, end: int, load: str) -> Mapping[str, Any]:
-    """Arguments of an AssetIn over weeks k+start .. k+end; `load` says which of them must exist (see `storage`)."""
-    return {
-        "partition_mapping": dg.TimeWindowPartitionMapping(
-            start_offset=start, end_offset=end, allow_nonexistent_upstream_partitions=True
-        ),
-        "metadata": {"load": load},
-    }
+def window(weekly: Weekly, start: int, end: int, load: str) -> Mapping[str, Any]:
+    """Arguments of an AssetIn that reads the weeks k+start .. k+end; `load` says which must exist (see `storage`).
+
+    Dagster is told of week k alone. A window as its partition mapping makes a backfill of two weeks in the UI run the
+    five weeks after them too, since they look back at those two (docs/decisions/0010).
+    """
+    return {"metadata": {"load": load, "start": start, "end": end, "axis": weekly.start}}

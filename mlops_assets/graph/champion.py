@@ -24,7 +24,7 @@ class Champion:
     entry: dict[str, Any]
     scorer: Scorer
     profile: ReferenceProfile
-    importances: dict[str, float]
+    importances: dict[str, float] | None
 
     @property
     def name(self) -> str:
@@ -45,11 +45,12 @@ def champion_of(use_case: UseCase, entry: Artifact) -> Champion | None:
     record = entry.records["entry"]
     if record["champion"] is None:
         return None
+    importances = entry.records["evidence"]["importances"]
     return Champion(
         entry=record,
         scorer=scorer_of(use_case, entry),
         profile=ReferenceProfile.from_json(entry.records["profile"]),
-        importances=entry.records["evidence"]["importances"],
+        importances=importances if any(importances.values()) else None,  # none stood out: all alike
     )
 
 

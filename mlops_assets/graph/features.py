@@ -31,7 +31,8 @@ def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
         partitions_def=axis,
         ins={
             "validated": dg.AssetIn(
-                key=[use_case.name, "validated_dataset"], **window(-use_case.lookback_weeks, 0, "every")
+                key=[use_case.name, "validated_dataset"],
+                **window(use_case.partitions, -use_case.lookback_weeks, 0, "every"),
             )
         },
         kinds={"duckdb", "parquet"},
@@ -91,7 +92,9 @@ def history(use_case: UseCase, weeks: Mapping[str, Mapping[str, pa.Table]]) -> d
 
 def _columns(use_case: UseCase) -> list[tuple[str, str, str]]:
     kinds = use_case.request_table.kinds
-    own = [(name, kinds[name].value, "the request") for name in (*use_case.request_table.key, use_case.requests.as_of)]
+    named = {f.name for f in use_case.features}
+    asked = (*use_case.request_table.key, use_case.requests.as_of)
+    own = [(name, kinds[name].value, "the request") for name in asked if name not in named]
     features = [(f.name, use_case.kind_of(f).value, describe(use_case, f)) for f in use_case.features]
     label = use_case.label
     return [*own, *features, (label.column, kinds[label.column].value, f"the label: {label.doc}")]

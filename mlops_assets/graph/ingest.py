@@ -109,7 +109,7 @@ def validated_dataset(use_case: UseCase) -> dg.AssetsDefinition:
                 metadata={"quarantined rows": _quarantined(tables)},
                 allow_retries=False,
             )
-        yield dg.MaterializeResult(value=_artifact(tables), metadata=_metadata(main.name, tables))
+        yield dg.MaterializeResult(value=_artifact(tables), metadata=_metadata(use_case, tables))
 
     return asset
 
@@ -143,14 +143,16 @@ def _keep_quarantine(
     )  # fmt: skip
 
 
-def _metadata(main: str, tables: Mapping[str, Validated]) -> dict[str, Any]:
+def _metadata(use_case: UseCase, tables: Mapping[str, Validated]) -> dict[str, Any]:
+    weekly = {t.name for t in use_case.tables if not t.snapshot}
     shown = [
         {"table": name, "rows": t.clean.num_rows, "quarantined": t.quarantined.num_rows,
-         "days of the week seen": round(t.completeness * 7), "data version": table_version(t.clean)}
+         "days of the week seen": round(t.completeness * 7) if name in weekly else None,
+         "data version": table_version(t.clean)}
         for name, t in tables.items()
     ]  # fmt: skip
     return {
-        "dagster/row_count": tables[main].clean.num_rows,
+        "dagster/row_count": tables[use_case.request_table.name].clean.num_rows,
         "rows quarantined": sum(t.quarantined.num_rows for t in tables.values()),
         "tables": showing.records(shown),
         "quarantined rows": _quarantined(tables),

@@ -37,7 +37,9 @@ def drift_report(use_case: UseCase) -> dg.AssetsDefinition:
         partitions_def=partitions_def(use_case.partitions),
         ins={
             "features": dg.AssetIn(key=[use_case.name, "feature_table"]),
-            "entries": dg.AssetIn(key=[use_case.name, "registry_entry"], **window(-REACH, -1, "latest")),
+            "entries": dg.AssetIn(
+                key=[use_case.name, "registry_entry"], **window(use_case.partitions, -REACH, -1, "latest")
+            ),
         },
         kinds={"scipy"},
         retry_policy=TRANSIENT,

@@ -11,7 +11,7 @@ from mlops_assets.core.encoding import Encoder
 from mlops_assets.core.promotion import Judgement
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.core.versions import record_version
-from mlops_assets.declare import UseCase
+from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph.champion import scorer_of
 from mlops_assets.graph.tracking import Tracker
 from mlops_assets.graph.training import PLOTS
@@ -86,16 +86,38 @@ def _facts(
     return facts, identity
 
 
-def move_aliases(tracker: Tracker, version: RegisteredVersion, verdict: Verdict) -> None:
-    """PASS: champion, and nobody waits. INCONCLUSIVE: the challenger who waits. FAIL: neither, whoever waits stays."""
+def check_standing(tracker: Tracker, use_case: UseCase, champion: Mapping[str, Any]) -> None:
+    """Raises DataError unless the tracker has the standing champion under its number: a number names one model."""
+    try:
+        found = tracker.registry.get(use_case.name, champion["version"])
+        known = found.tags.get("model_digest") == champion["model_digest"]
+    except DataError:
+        known = False
+    if not known:
+        raise DataError(
+            f"the champion {champion['name']} (model digest {champion['model_digest'][:12]}) is not in the tracker "
+            "under that number: was its database replaced? Restore it, or register anew, oldest first: "
+            f" `mlops backfill {use_case.name} --job train --from {champion['partition']} "
+            f"--to {champion['partition']}`."
+        )
+
+
+def move_aliases(tracker: Tracker, version: RegisteredVersion, verdict: Verdict, champion: int | None) -> str:
+    """Aliases after a verdict, and in words what they are. `champion` is the version number that stands now, if any.
+
+    PASS: nobody waits. INCONCLUSIVE: this version waits as challenger. FAIL: whoever waits stays. The champion's alias
+    is set every time: one that was lost or moved by someone follows the entry again.
+    """
     registry = tracker.registry
+    if champion is not None:
+        registry.set_alias(CHAMPION, registry.get(version.name, champion))
     waiting = registry.get_alias(version.name, CHALLENGER)
-    if verdict is Verdict.PASS:
-        registry.set_alias(CHAMPION, version)
     if verdict is Verdict.INCONCLUSIVE:
         registry.set_alias(CHALLENGER, version)
     elif waiting and (verdict is Verdict.PASS or waiting.version == version.version):
         registry.delete_alias(version.name, CHALLENGER)
+    named = {alias: registry.get_alias(version.name, alias) for alias in (CHAMPION, CHALLENGER)}
+    return ", ".join(f"{alias} is {found.name}@{found.version}" for alias, found in named.items() if found) or "none"
 
 
 def links(tracker: Tracker, version: RegisteredVersion) -> dict[str, Any]:

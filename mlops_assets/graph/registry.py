@@ -20,13 +20,13 @@ from mlops_assets.graph import showing
 from mlops_assets.graph.axis import partition_of, partitions_def, window
 from mlops_assets.graph.champion import Champion, champion_of, parts_of
 from mlops_assets.graph.features import TABLE
-from mlops_assets.graph.registration import links, move_aliases, register
+from mlops_assets.graph.registration import check_standing, links, move_aliases, register
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Store, Upstream
 from mlops_assets.graph.tracking import Tracker
 from mlops_assets.stores.registry import RegisteredVersion
 
-REACH = 52  # weeks a champion may have stood; Dagster compares data versions of at most 100 upstream weeks
+REACH = 52  # weeks a champion may have stood without a candidate
 
 
 def tracker_key(use_case: UseCase) -> str:
@@ -47,9 +47,9 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
         ins={
             "trained": dg.AssetIn(key=[use_case.name, "trained_model"]),
             "features": dg.AssetIn(
-                key=[use_case.name, "feature_table"], **window(1 - use_case.model.validation_weeks, 0, "every")
+                key=[use_case.name, "feature_table"],
+                **window(use_case.partitions, 1 - use_case.model.validation_weeks, 0, "every"),
             ),
-            "earlier": dg.AssetIn(key=key, **window(-REACH, -1, "latest")),
         },
         kinds={"mlflow"},
         retry_policy=TRANSIENT,
@@ -67,22 +67,29 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
         "beyond the chance of days; the first candidate must beat the baseline.",
         **showing.owned(use_case),
     )
-    def asset(
-        context: dg.AssetExecutionContext, trained: Upstream, features: Upstream, earlier: Upstream
-    ) -> Iterator[Any]:
+    def asset(context: dg.AssetExecutionContext, trained: Upstream, features: Upstream) -> Iterator[Any]:
         store: Store = context.resources.store
         with refusals():
             partition = partition_of(context, use_case)
             ((ref, candidate),) = trained.read()
-            standing = list(earlier.artifacts().values())
+            weeks_before = use_case.partitions.window(partition, -REACH, -1)
+            standing = list(trained.beside("/".join(key.path), weeks_before, "latest").artifacts().values())
             before = champion_of(use_case, standing[0]) if standing else None
             weeks = [to_frame(a.tables[TABLE]) for a in features.artifacts().values()]
             judgement = _gate(use_case, candidate, before, weeks)
             tracker: Tracker = getattr(context.resources, tracker_key(use_case))
+            if before is not None:
+                check_standing(tracker, use_case, before.entry["champion"])
             version = register(tracker, use_case, ref, candidate, judgement, run=context.run_id)
-            newest = max(store.assets.refs.partitions("/".join(key.path)), default=partition) <= partition
-            if newest:  # making an old week anew moves no alias
-                move_aliases(tracker, version, judgement.verdict)
+            after = _after(use_case, partition, candidate, standing, judgement, version)
+            later = [week for week in store.assets.refs.partitions("/".join(key.path)) if week > partition]
+            if later:  # making an old week anew moves no alias
+                aliases = (
+                    f"untouched: {len(later)} later entries stand, the next of {later[0]}; make them anew in order"
+                )
+            else:
+                number = after.champion["version"] if after.champion else None
+                aliases = move_aliases(tracker, version, judgement.verdict, number)
         yield dg.AssetCheckResult(
             check_name="promotion_gate",
             passed=judgement.verdict is Verdict.PASS,
@@ -90,9 +97,8 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.WARN,
             metadata=_numbers(judgement),
         )
-        yield _result(
-            use_case, partition, candidate, before, standing, judgement, version, newest, links(tracker, version)
-        )
+        shown = {"aliases": aliases, **links(tracker, version)}
+        yield _result(use_case, candidate, before, after, judgement, version, shown)
 
     return asset
 
@@ -141,16 +147,13 @@ def _after(
 
 def _result(
     use_case: UseCase,
-    partition: str,
     candidate: Artifact,
     before: Champion | None,
-    standing: list[Artifact],
+    after: _Standing,
     judgement: Judgement,
     version: RegisteredVersion,
-    newest: bool,
-    links: dict[str, Any],
+    shown: dict[str, Any],
 ) -> dg.MaterializeResult:
-    after = _after(use_case, partition, candidate, standing, judgement, version)
     entry = {
         "candidate": f"{use_case.name}@{version.version}",
         "candidate_digest": candidate.blobs["model"].version,
@@ -172,10 +175,9 @@ def _result(
             "verdict": judgement.verdict.value,
             "in words": judgement.sentence,
             "champion now": after.champion["name"] if after.champion else "none",
-            "aliases moved": newest,
             "training data version": version.tags["data_version"],
             "model digest": candidate.blobs["model"].version,
-            **links,
+            **shown,
             **{
                 name: showing.number(value) for name, value in version.metrics.items() if name.startswith("validation_")
             },

@@ -12,7 +12,7 @@ Which weeks must exist is declared on the AssetIn:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import dagster as dg
 
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.versions import record_version
-from mlops_assets.declare import DataError
+from mlops_assets.declare import DataError, Weekly
 from mlops_assets.graph.steps import refusals
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.provenance import provenance
@@ -66,6 +66,10 @@ class Upstream:
     def artifacts(self) -> dict[str, Artifact]:
         """Partition -> artifact, oldest first."""
         return {ref.partition: artifact for ref, artifact in self.read()}
+
+    def beside(self, asset: str, keys: tuple[str, ...], load: str) -> "Upstream":
+        """A handle on another asset for the same step: for what Dagster cannot draw, an asset's own earlier weeks."""
+        return replace(self, asset=asset, keys=keys, load=load)
 
     def one(self) -> Artifact:
         """The artifact of an `exact` input."""
@@ -138,10 +142,14 @@ class StoreIO(dg.ConfigurableIOManager):
         def note(ref: Ref) -> None:
             read[f"{ref.asset}@{ref.partition}"] = ref.data_version
 
+        (week,) = context.asset_partition_keys
+        keys: tuple[str, ...] = (week,)
+        if "axis" in metadata:
+            keys = Weekly(start=metadata["axis"]).window(week, metadata["start"], metadata["end"])
         return Upstream(
             store=self.store,
             asset="/".join(context.asset_key.path),
-            keys=tuple(context.asset_partition_keys),
+            keys=keys,
             load=str(metadata.get("load", "exact")),
             note=note,
         )

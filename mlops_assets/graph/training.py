@@ -33,7 +33,9 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
         group_name="training",
         partitions_def=partitions_def(use_case.partitions),
         ins={
-            "features": dg.AssetIn(key=[use_case.name, "feature_table"], **window(1 - model.max_weeks, 0, "unbroken"))
+            "features": dg.AssetIn(
+                key=[use_case.name, "feature_table"], **window(use_case.partitions, 1 - model.max_weeks, 0, "unbroken")
+            )
         },
         kinds={"scikitlearn"},
         retry_policy=TRANSIENT,

@@ -56,6 +56,8 @@ class Tracking:
     def client(self) -> Any:
         """The `MlflowClient` itself, for what this class does not cover."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # what is trained here is nobody else's business
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the step retries, too
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # making the tables is no news
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # seven files need no bar
         from mlflow import MlflowClient

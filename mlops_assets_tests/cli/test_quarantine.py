@@ -18,7 +18,7 @@ def test_a_refused_row_is_shown_with_its_place_and_reason(told: Mlops) -> None:
 
     assert (answer.code, answer.err) == (0, "")
     assert "flights row 0: origin must be one of ['EWR', 'JFK', 'LGA'] (met 'LAX')" in answer.out
-    assert answer.out.splitlines()[-1] == f"1 rows quarantined in {WEEKS[0]}."
+    assert answer.out.splitlines()[-1] == f"1 row quarantined in {WEEKS[0]}."
 
 
 def test_json_is_one_document_with_every_column_of_the_row(told: Mlops) -> None:
@@ -38,5 +38,5 @@ def test_a_week_that_never_ran_is_refused_in_one_line(mlops: Mlops, tmp_path: Pa
 
     assert (answer.code, answer.out) == (1, "")
     assert answer.err.startswith("refused: ")
-    assert "flight_delays/quarantine" in answer.err
+    assert "mlops backfill flight_delays --from" in answer.err
     assert answer.err.count("\n") == 1
