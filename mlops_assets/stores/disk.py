@@ -73,17 +73,37 @@ class LocalPlace:
         except FileNotFoundError:
             return []
 
-    def files(self, folder: str) -> Iterator[str]:
-        """Every file at any depth under a folder, as paths from the root, in sorted order."""
+    def is_folder(self) -> bool:
+        """True when the root is there and a folder."""
+        return self.root.is_dir()
 
+    def is_link(self, path: str) -> bool:
+        """True for a symbolic link, whatever it leads to."""
+        return (self.root / path).is_symlink()
+
+    def files(self, folder: str) -> Iterator[str]:
+        """Every file at any depth under a folder, as paths from the root, in sorted order of the folders.
+
+        A symbolic link to a folder counts as a file: nothing behind it is listed.
+        """
+        for here, folders, names in self._walk(folder):
+            links = [name for name in folders if (here / name).is_symlink()]
+            yield from ((here / name).relative_to(self.root).as_posix() for name in sorted([*names, *links]))
+
+    def folders(self, folder: str) -> Iterator[str]:
+        """Every folder at any depth under a folder, empty ones too, as paths from the root."""
+        for here, folders, _ in self._walk(folder):
+            real = (here / name for name in folders if not (here / name).is_symlink())
+            yield from (path.relative_to(self.root).as_posix() for path in real)
+
+    def _walk(self, folder: str) -> Iterator[tuple[Path, list[str], list[str]]]:
         def fail(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError):  # no folder yet: no files; anything else is not "no files"
                 raise error
 
         for here, folders, names in os.walk(self.root / folder, onerror=fail):
             folders.sort()
-            for name in sorted(names):
-                yield (Path(here) / name).relative_to(self.root).as_posix()
+            yield Path(here), folders, names
 
 
 class _Temporary:

@@ -18,12 +18,16 @@ from mlops_assets.stores import objects, parquet, refs
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.disk import TEMPORARY
 from mlops_assets.stores.findings import Finding, FsckReport
+from mlops_assets.stores.places import Place
 from mlops_assets.stores.ref import Part, Ref
 
 __all__ = ["Finding", "FsckReport", "fsck", "repair"]
 
 _MOVABLE = {"damaged-ref", "damaged-head", "damaged-object", "stray"}
-_REF_FILE = re.compile(r"HEAD|[0-9]{8}\.json")
+_REF_FILE = re.compile(r"HEAD|(?!0{8})[0-9]{8}\.json")
+# how many slashes are in the path of a file where it belongs
+_REF_DEPTH, _OBJECT_DEPTH = 4, 2
+_LONG_GAP = 100  # a longer row of missing refs is one finding
 _Use: TypeAlias = tuple[str, str, Part]  # "asset@partition#generation", part name, part
 
 
@@ -31,10 +35,17 @@ def fsck(store: AssetStore, progress: Callable[[int, int, str], None] = lambda d
     """Read and verify everything in the store. `progress(files done, files in all, path)` is called for every file.
 
     A ref is verified by its seal, its place and its row of generations; an object by the hash of its bytes and by the
-    data version computed anew from its content. Memory: one object at a time.
+    data version computed anew from its content. Memory: one object at a time. Raises `DataError` when there is no
+    folder to look into.
     """
     place = store.objects.place
-    kept, stored = list(place.files(refs.FOLDER)), list(place.files(objects.FOLDER))
+    if not place.is_folder():
+        raise DataError(
+            f"store {place} does not exist or is no folder, so nothing stored yet was found there: "
+            "publish something first, or correct the place (MLOPS_STORE, MLOPS_DATA)."
+        )
+    kept = _entries(place, refs.FOLDER, _REF_DEPTH)
+    stored = _entries(place, objects.FOLDER, _OBJECT_DEPTH)
     total = len(kept) + len(stored)
     findings = [
         Finding(kind="set-aside", path=path, message="moved here by a repair") for path in place.files(refs.DAMAGED)
@@ -44,6 +55,9 @@ def fsck(store: AssetStore, progress: Callable[[int, int, str], None] = lambda d
         progress(done, total, path)
         findings += rows.look_at(path)
     findings += rows.gaps()
+    findings += rows.unknown_inputs()
+    links = [path for path in (*kept, *stored) if place.is_link(path)]
+    findings += map(_link, links)
     users = _users(rows.intact)
     read = 0
     for done, path in enumerate(stored, start=len(kept)):
@@ -51,7 +65,10 @@ def fsck(store: AssetStore, progress: Callable[[int, int, str], None] = lambda d
         size, found = _look_at_object(store, path, users.pop(path, []))
         read += size
         findings += found
+    behind = tuple(f"{link}/" for link in links)
     for path, missing in users.items():
+        if path.startswith(behind):
+            continue  # not missing: it lies behind a link, which is a finding already
         message = f"object {path} is missing; {_names(missing)} cannot be read: run the step again"
         findings.append(Finding(kind="missing-object", path=path, message=message, affected=_affected(missing)))
     progress(total, total, "")
@@ -69,13 +86,21 @@ def repair(store: AssetStore, report: FsckReport) -> list[str]:
     for kind, path in sorted({(finding.kind, finding.path) for finding in report.findings}):
         to = f"{refs.DAMAGED}/{path}"
         if kind in _MOVABLE:
-            taken = set(place.files(refs.DAMAGED))
+            taken = {*place.files(refs.DAMAGED), *place.folders(refs.DAMAGED)}
             to = next(name for name in _free_names(to) if name not in taken)
             place.move(path, to)
             moved.append(to)
-        elif kind == "missing-ref" and place.create(to, f"{path} was gone when a repair looked.\n".encode(), "repair"):
-            moved.append(to)
+        elif kind == "missing-ref" and path.count("/") == _REF_DEPTH:
+            note = f"{path} was gone when a repair looked.\n".encode()
+            moved += [to] if place.create(to, note, "repair") else []
     return moved
+
+
+def _entries(place: Place, folder: str, depth: int) -> list[str]:
+    """The files under a folder; a folder that stands where a file should is one entry, with all that is in it."""
+    odd = [path for path in place.folders(folder) if path.count("/") == depth]
+    inside = tuple(f"{path}/" for path in odd)
+    return sorted([*odd, *(path for path in place.files(folder) if not path.startswith(inside))])
 
 
 def _free_names(path: str) -> Iterator[str]:
@@ -91,13 +116,15 @@ class _Rows:
         self.intact: list[Ref] = []
         self._store = store
         self._seen: set[tuple[str, str]] = set()  # (asset, partition)
-        self._headless: set[tuple[str, str]] = set()  # those whose head cannot be read
+        self._headless: set[tuple[str, str]] = set()  # those whose head is damaged, which is a finding already
 
     def look_at(self, path: str) -> list[Finding]:
         """The findings of one file under `refs/`."""
         if path.endswith(TEMPORARY):
             return [_temporary(path)]
         _, *folders, name = path.split("/")
+        if self._store.objects.place.is_link(path) and len(folders) < 3:
+            return []  # of a folder: said as what it is
         if len(folders) != 3 or not all(map(refs.is_safe, folders)) or not _REF_FILE.fullmatch(name):
             return [Finding(kind="stray", path=path, message=f"{path} is no file of the store: move it elsewhere")]
         asset, partition = f"{folders[0]}/{folders[1]}", folders[2]
@@ -115,15 +142,58 @@ class _Rows:
         return []
 
     def gaps(self) -> list[Finding]:
-        """The refs that were there and are gone."""
+        """The heads and refs that were there and are gone."""
         found = []
-        for asset, partition in sorted(self._seen - self._headless):
-            for generation in self._store.refs.missing(asset, partition):
-                path = refs.ref_path(asset, partition, generation)
-                message = f"ref {path} is missing: the history of {asset}@{partition} has a gap; run the step again"
-                here = (f"{asset}@{partition}#{generation}",)
-                found.append(Finding(kind="missing-ref", path=path, message=message, affected=here))
+        for asset, partition in sorted(self._seen):
+            at, head = f"{asset}@{partition}", None
+            if (asset, partition) not in self._headless:
+                head = self._store.refs.head(asset, partition)
+                if head is None:
+                    path = refs.head_path(asset, partition)
+                    message = f"head {path} is missing: a newer ref of {at} may be gone as well; run the step again"
+                    found.append(Finding(kind="missing-head", path=path, message=message, affected=(f"{at}#newest",)))
+            for gone in self._store.refs.gaps(asset, partition, head or 0):
+                found += _missing_refs(asset, partition, gone)
         return found
+
+    def unknown_inputs(self) -> list[Finding]:
+        """The inputs of intact refs that no ref is there for, but for those that a repair set aside."""
+        known = {(f"{ref.asset}@{ref.partition}", ref.data_version) for ref in self.intact}
+        readers: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for ref in self.intact:
+            for named in set(ref.inputs.items()) - known:
+                readers[named].append(ref.at)
+        found = []
+        for (at, version), affected in sorted(readers.items()):
+            asset, _, partition = at.partition("@")
+            try:
+                path = refs.ref_folder(asset, partition)
+            except DataError:
+                continue  # made outside of the store, under a name of its own
+            if (asset, partition) in self._seen and self._store.refs.place.names(f"{refs.DAMAGED}/{path}"):
+                continue  # set aside by a repair and superseded: a known gap
+            message = (
+                f"no intact ref of {at} has the data version {version}, which others were made from: run {at} again"
+            )
+            found.append(Finding(kind="missing-input", path=path, message=message, affected=tuple(sorted(affected))))
+        return found
+
+
+def _missing_refs(asset: str, partition: str, gone: range) -> list[Finding]:
+    at = f"{asset}@{partition}"
+    if len(gone) > _LONG_GAP:
+        path = refs.ref_folder(asset, partition)
+        message = (
+            f"refs {gone[0]} to {gone[-1]} of {at} are missing, or the one after them never belonged there: "
+            "move it elsewhere, then run the step again"
+        )
+        return [Finding(kind="missing-ref", path=path, message=message, affected=(f"{at}#{gone[0]}",))]
+    found = []
+    for generation in gone:
+        path = refs.ref_path(asset, partition, generation)
+        message = f"ref {path} is missing: the history of {at} has a gap; run the step again"
+        found.append(Finding(kind="missing-ref", path=path, message=message, affected=(f"{at}#{generation}",)))
+    return found
 
 
 def _users(intact: list[Ref]) -> dict[str, list[_Use]]:
@@ -144,6 +214,8 @@ def _look_at_object(store: AssetStore, path: str, users: list[_Use]) -> tuple[in
         belongs = objects.object_path(address, dot + suffix) == path
     except DataError:
         belongs = False
+    if not belongs and store.objects.place.is_link(path):
+        return 0, []  # said as what it is
     if not belongs:
         return 0, [Finding(kind="stray", path=path, message=f"{path} is no file of the store: move it elsewhere")]
     try:
@@ -171,6 +243,17 @@ def _is_version(data: bytes, use: _Use) -> bool:
     except ValueError:  # not even a table or a record; DataError is one too
         return False
     return True  # a blob's version is its maker's, nobody else can compute it
+
+
+def _link(path: str) -> Finding:
+    """A link under `refs/` or `objects/`; whose it is follows from where it lies."""
+    folder, *names = path.split("/")
+    at: tuple[str, ...] = ()
+    if folder == refs.FOLDER and len(names) >= 3:
+        number = names[3].removesuffix(".json").lstrip("0") if len(names) > 3 else ""
+        at = (f"{names[0]}/{names[1]}@{names[2]}#{number if number.isdecimal() else 'newest'}",)
+    message = f"{path} is a symbolic link, must be a file or folder of its own: put what it leads to in its place"
+    return Finding(kind="link", path=path, message=message, affected=at)
 
 
 def _temporary(path: str) -> Finding:

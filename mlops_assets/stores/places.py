@@ -64,6 +64,19 @@ class RemotePlace:
             return []
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
 
+    def is_folder(self) -> bool:
+        """True when something lies under the root."""
+        self.fs.invalidate_cache()
+        return bool(self.fs.isdir(self.root))
+
+    def is_link(self, path: str) -> bool:
+        """False: there are no symbolic links."""
+        return False
+
+    def folders(self, folder: str) -> Iterator[str]:
+        """None: a folder is only the beginning of the names of files."""
+        yield from ()
+
     def files(self, folder: str) -> Iterator[str]:
         """Every file at any depth under a folder, as paths from the root, in sorted order."""
         self.fs.invalidate_cache()

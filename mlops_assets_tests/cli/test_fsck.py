@@ -44,10 +44,27 @@ def test_a_sound_store_is_called_sound_and_how_much_was_read_is_said(
         "read": {"publications": 1, "objects": 1, "bytes": bytes_},
         "findings": [],
         "moved_aside": [],
+        "run_again": [],
     }
 
 
-def test_a_store_in_which_nothing_was_published_is_sound(mlops: Mlops) -> None:
+def test_a_store_that_does_not_exist_is_not_called_sound(mlops: Mlops, tmp_path: Path) -> None:
+    answer = mlops("fsck")
+
+    assert (answer.code, answer.out) == (1, "")
+    assert "does not exist or is no folder" in answer.said
+
+
+def test_a_store_that_is_a_file_is_not_called_sound(mlops: Mlops, tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("x")
+
+    assert mlops("fsck").code == 1
+
+
+def test_an_empty_folder_is_a_sound_store(mlops: Mlops, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+
+    assert mlops("fsck").code == 0
     assert mlops("fsck").out.startswith("sound: 0 publications, 0 objects, 0 bytes read in ")
 
 
@@ -87,6 +104,8 @@ def test_repair_moves_the_damage_aside_and_the_next_publication_heals(
 
     assert answer.code == 1  # this is what was found; whether it is mended the next look says
     assert f"moved aside  damaged/{file.relative_to(tmp_path / 'store').as_posix()}" in answer.out
+    assert f"run again    {ASSET}@{WEEK}\n" in answer.out
+    assert "until the steps named above were run again" in answer.out
     assert not file.exists()
     assert mlops("fsck").code == 1  # the object is missing now
     store.publish(ASSET, WEEK, MADE, **FACTS)

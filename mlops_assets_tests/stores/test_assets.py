@@ -154,6 +154,19 @@ def test_the_same_table_is_stored_as_the_same_bytes(tmp_path):
 # --- G1: killed anywhere
 
 
+@pytest.mark.parametrize("point", ["temp", "write", "written", "synced", "linked", "kept"])
+def test_killed_while_a_partition_begins_it_was_never_published_and_a_rerun_publishes(tmp_path, publisher, point):
+    assert publisher(tmp_path, [1], crash_at=f"begin.{point}:1") == SIGKILLED
+    store = AssetStore(tmp_path)
+
+    assert store.latest(ASSET, WEEK) is None
+    assert (store.history(ASSET, WEEK), store.refs.partitions(ASSET), store.refs.assets()) == ([], [], [])
+    assert fsck(store).is_sound, fsck(store).damage
+    assert publisher(tmp_path, [1]) == 0
+    assert store.load(ASSET, WEEK).version == artifact(1).version
+    assert fsck(store).is_sound
+
+
 @pytest.mark.parametrize("turn", [1, 2])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_a_named_point_it_is_whole_or_absent_and_a_rerun_ends_the_same(tmp_path, publisher, point, turn):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mlops_assets.declare.errors import DataError
+from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.findings import KINDS
 from mlops_assets.stores.fsck import fsck, repair
@@ -86,7 +86,7 @@ def zero(draw, root):
 
 def lose(draw, root):
     found = files(root, draw.choice(["objects", "refs"]))
-    draw.choice([path for path in found if path.name != "HEAD"]).unlink()
+    draw.choice(found).unlink()
 
 
 def swap(draw, root):
@@ -192,13 +192,148 @@ def test_a_file_that_the_store_never_writes_is_a_stray(root, path):
     assert (finding.kind, finding.path) == ("stray", path)
 
 
+def partition_folder(root):
+    return root / "refs" / ASSET / WEEKS[0]
+
+
+@pytest.mark.parametrize("also", [[], ["00000002.json"]])
+def test_a_lost_head_is_damage_for_readers_and_fsck_also_when_the_newest_ref_is_lost_with_it(root, also):
+    store = AssetStore(root)
+    for name in ["HEAD", *also]:
+        (partition_folder(root) / name).unlink()
+
+    (finding,) = fsck(store).damage
+    assert (finding.kind, finding.steps) == ("missing-head", (f"{ASSET}@{WEEKS[0]}",))
+    for read in (store.latest, store.history, store.load, store.refs.missing):
+        with pytest.raises(DamagedError, match=r"HEAD .* is missing"):
+            read(ASSET, WEEKS[0])
+
+
 def test_a_lost_head_is_made_up_for_by_the_next_publication(root):
     store = AssetStore(root)
-    (root / f"refs/{ASSET}/{WEEKS[0]}/HEAD").unlink()
-
-    assert store.load(ASSET, WEEKS[0]).version == artifact(2).version
+    (partition_folder(root) / "HEAD").unlink()
     publish(store, 2, WEEKS[0])
     assert store.refs.head(ASSET, WEEKS[0]) == 2
+
+
+@pytest.mark.parametrize("name", ["HEAD", "00000001.json", "00000002.json"])
+@pytest.mark.parametrize("holds", [[], ["note.txt"]])
+def test_a_folder_in_the_place_of_a_ref_or_head_is_found_moved_aside_and_healed(root, name, holds):
+    store = AssetStore(root)
+    path = partition_folder(root) / name
+    path.unlink()
+    path.mkdir()
+    for inside in holds:
+        (path / inside).write_text("x")
+
+    (finding,) = fsck(store).damage
+    assert finding.kind == ("damaged-head" if name == "HEAD" else "damaged-ref")
+    with pytest.raises(DamagedError, match=name):
+        store.history(ASSET, WEEKS[0])
+    assert repair(store, fsck(store)) == [f"damaged/refs/{ASSET}/{WEEKS[0]}/{name}"]
+    publish(store, 3, WEEKS[0])
+    assert fsck(store).is_sound
+    assert store.load(ASSET, WEEKS[0]).version == artifact(3).version
+
+
+def test_a_folder_in_the_place_of_an_object_is_found(root):
+    path = next(path for path in files(root, "objects") if path.suffix == ".parquet")
+    path.unlink()
+    path.mkdir()
+
+    assert [finding.kind for finding in fsck(AssetStore(root)).damage] == ["damaged-object"]
+
+
+def test_a_ref_copied_to_the_last_generation_is_found_at_once_and_moved_aside(root):
+    store = AssetStore(root)
+    copied = partition_folder(root) / "99999999.json"
+    shutil.copy(partition_folder(root) / "00000002.json", copied)
+
+    assert sorted(finding.kind for finding in fsck(store).damage) == ["damaged-ref", "missing-ref"]
+    assert store.refs.missing(ASSET, WEEKS[0]) == [range(3, 99_999_999)]
+    for ask in (store.latest, store.history):
+        with pytest.raises(DamagedError):
+            ask(ASSET, WEEKS[0])
+    with pytest.raises(DamagedError, match="nothing can follow it"):
+        publish(store, 3, WEEKS[0])
+    assert repair(store, fsck(store)) == [f"damaged/refs/{ASSET}/{WEEKS[0]}/99999999.json"]
+    assert fsck(store).is_sound
+    assert publish(store, 3, WEEKS[0]).generation == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["0000000\u0663.json", "0000000\u00b3.json", "00000000.json", "3.json", "00000003.JSON"]
+)
+def test_a_name_that_is_no_generation_is_a_stray_and_breaks_no_read(root, name):
+    store = AssetStore(root)
+    (partition_folder(root) / name).write_text("x")
+
+    assert store.refs.generations(ASSET, WEEKS[0]) == [1, 2]
+    assert [ref.generation for ref in store.history(ASSET, WEEKS[0])] == [1, 2]
+    assert [finding.kind for finding in fsck(store).damage] == ["stray"]
+
+
+@pytest.mark.parametrize(
+    "path", [f"refs/{ASSET}/{WEEKS[0]}/00000002.json", f"refs/{ASSET}/{WEEKS[0]}/HEAD", f"refs/{ASSET}/{WEEKS[0]}",
+             "refs/flight_delays", "object", "object folder"]
+)  # fmt: skip
+def test_a_symbolic_link_in_the_place_of_a_file_or_folder_is_found(root, tmp_path, path):
+    if path.startswith("object"):
+        first = files(root, "objects")[0]
+        path = (first.parent if path.endswith("folder") else first).relative_to(root).as_posix()
+    (root / path).rename(tmp_path / "elsewhere")
+    (root / path).symlink_to(tmp_path / "elsewhere")
+
+    assert [(finding.kind, finding.path) for finding in fsck(AssetStore(root)).damage] == [("link", path)]
+
+
+def with_input(store, partition, inputs):
+    facts = {"code": {}, "run": "r", "action_key": "k", "created_at": "2013"}
+    return store.publish("flight_delays/feature_table", partition, artifact(9), inputs=inputs, **facts)
+
+
+def test_the_removal_of_a_whole_partition_is_seen_in_what_was_made_from_it(root):
+    store = AssetStore(root)
+    made = with_input(store, WEEKS[1], {f"{ASSET}@{WEEKS[0]}": store.latest(ASSET, WEEKS[0]).data_version})
+    assert fsck(store).is_sound
+    shutil.rmtree(partition_folder(root))
+
+    (finding,) = fsck(store).damage
+    assert (finding.kind, finding.path) == ("missing-input", f"refs/{ASSET}/{WEEKS[0]}")
+    assert (finding.affected, finding.steps) == ((made.at,), (f"{ASSET}@{WEEKS[0]}",))
+    assert f"run {ASSET}@{WEEKS[0]} again" in finding.message
+    publish(store, 2, WEEKS[0])
+    assert fsck(store).is_sound
+
+
+def test_an_older_head_put_back_over_a_lost_ref_is_seen_in_what_was_made_from_it(root):
+    store = AssetStore(root)
+    head = (partition_folder(root) / "HEAD").read_bytes()
+    with_input(store, WEEKS[1], {f"{ASSET}@{WEEKS[0]}": publish(store, 3, WEEKS[0]).data_version})
+    (partition_folder(root) / "00000003.json").unlink()
+    (partition_folder(root) / "HEAD").write_bytes(head)
+
+    assert [finding.kind for finding in fsck(store).damage] == ["missing-input"]
+
+
+def test_an_input_that_a_repair_set_aside_and_a_newer_publication_superseded_is_a_known_gap(root):
+    store = AssetStore(root)
+    with_input(store, WEEKS[1], {f"{ASSET}@{WEEKS[0]}": store.latest(ASSET, WEEKS[0]).data_version})
+    (partition_folder(root) / "00000002.json").write_bytes(b"{}")
+    assert sorted(finding.kind for finding in fsck(store).damage) == ["damaged-ref", "missing-input"]
+    repair(store, fsck(store))
+    publish(store, 3, WEEKS[0])
+
+    assert fsck(store).is_sound
+
+
+@pytest.mark.parametrize("kind", ["absent", "file"])
+def test_a_place_that_is_no_folder_is_not_examined(tmp_path, kind):
+    if kind == "file":
+        (tmp_path / "store").write_text("x")
+    for place in (tmp_path / "store", f"memory://{tmp_path}/absent"):
+        with pytest.raises(DataError, match="does not exist or is no folder"):
+            fsck(AssetStore(place))
 
 
 def test_a_store_of_any_filesystem_is_examined_and_repaired(tmp_path):
