@@ -41,8 +41,8 @@ def fsck(store: AssetStore, progress: Callable[[int, int, str], None] = lambda d
     place = store.objects.place
     if not place.is_folder():
         raise DataError(
-            f"store {place} does not exist or is no folder, so nothing stored yet was found there: "
-            "publish something first, or correct the place (MLOPS_STORE, MLOPS_DATA)."
+            f"store {place} does not exist or is no folder, must be one: nothing is stored there yet; "
+            "run a step first, or correct MLOPS_STORE or MLOPS_DATA."
         )
     kept = _entries(place, refs.FOLDER, _REF_DEPTH)
     stored = _entries(place, objects.FOLDER, _OBJECT_DEPTH)
@@ -85,6 +85,9 @@ def repair(store: AssetStore, report: FsckReport) -> list[str]:
     moved: list[str] = []
     for kind, path in sorted({(finding.kind, finding.path) for finding in report.findings}):
         to = f"{refs.DAMAGED}/{path}"
+        if kind == "damaged-ref":
+            _, use_case, name, partition, file = path.split("/")
+            store.refs.remember(f"{use_case}/{name}", partition, int(file[:8]))
         if kind in _MOVABLE:
             taken = {*place.files(refs.DAMAGED), *place.folders(refs.DAMAGED)}
             to = next(name for name in _free_names(to) if name not in taken)

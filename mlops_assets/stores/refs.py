@@ -83,6 +83,15 @@ class RefStore:
                 )
         return ref
 
+    def remember(self, asset: str, partition: str, generation: int) -> None:
+        """Raise a head that lags by one, before that ref is set aside: an older one must not become the newest.
+
+        Any other head stays as it is: a file far above it was never published. Raises `OSError`.
+        """
+        with suppress(DamagedError):  # a damaged head is set aside too, and without one nothing is read
+            if self.head(asset, partition) == generation - 1:
+                self.place.write(head_path(asset, partition), _head(asset, partition, generation), "head")
+
     def latest(self, asset: str, partition: str) -> Ref | None:
         """The newest ref; None when the partition was never published. Raises `DamagedError`, never falls back."""
         known = self.generations(asset, partition)

@@ -147,6 +147,19 @@ def test_a_ref_moved_aside_does_not_make_an_older_one_the_newest(root):
         store.latest(ASSET, WEEKS[0])
 
 
+def test_nor_does_it_when_the_head_lagged_behind_it(root):
+    store = AssetStore(root)
+    head = (partition_folder(root) / "HEAD").read_bytes()
+    publish(store, 3, WEEKS[0])
+    (partition_folder(root) / "HEAD").write_bytes(head)  # as a kill between ref and head leaves it
+    (partition_folder(root) / "00000003.json").write_bytes(b"{}")
+    repair(store, fsck(store))
+
+    assert [finding.kind for finding in fsck(store).damage] == ["missing-ref"]
+    with pytest.raises(DamagedError, match="missing"):
+        store.latest(ASSET, WEEKS[0])
+
+
 def test_damage_names_every_publication_it_touches(root):
     store = AssetStore(root)
     shared = store.restore(ASSET, WEEKS[0], artifact(1).version, run="r", created_at="2013")
