@@ -13,6 +13,15 @@ from mlops_assets.declare.checking import a_zone, freeze, known, refuse
 from mlops_assets.declare.kinds import Kind
 from mlops_assets.declare.names import check_name
 
+RESERVED = frozenset({"row", "reasons"})  # columns of the quarantine, beside the landed ones
+
+
+def check_column(where: str, name: str) -> None:
+    """Raises DeclarationError unless `name` may be a column's: a safe name, and not one of the quarantine's own."""
+    check_name(where, name)
+    if name in RESERVED:
+        raise refuse(f"{where} {name!r}", "name", name, "is a column of the quarantine", "give it another name")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plus:
@@ -97,7 +106,7 @@ class Derived:
     doc: str = ""
 
     def __post_init__(self) -> None:
-        check_name("derived column", self.name)
+        check_column("derived column", self.name)
         where = f"Derived {self.name!r}"
         known(where, "kind", str(self.kind), map(str, Kind))
         if not self.known_at:

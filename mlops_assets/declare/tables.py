@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlops_assets.declare.checking import freeze, known, no_repeats, refuse
-from mlops_assets.declare.derived import Derived, NextClock
+from mlops_assets.declare.derived import Derived, NextClock, check_column
+from mlops_assets.declare.errors import DeclarationError
 from mlops_assets.declare.kinds import ALWAYS, Kind
 from mlops_assets.declare.names import check_name
 
@@ -39,7 +40,7 @@ class Column:
 
     def __post_init__(self) -> None:
         where = f"Column {self.name!r}"
-        check_name("column", self.name)
+        check_column("column", self.name)
         known(where, "kind", str(self.kind), map(str, Kind))
         if not self.known_at:
             raise refuse(where, "known_at", self.known_at, "silence would be a leak", "name an instant or ALWAYS")
@@ -115,6 +116,7 @@ class Table:
     def __post_init__(self) -> None:
         where = f"Table {self.name!r}"
         check_name("table", self.name)
+        self._check_landing(where)
         freeze(self, key=tuple(self.key), columns=tuple(self.columns), derived=tuple(self.derived))
         if not self.key:
             raise refuse(where, "key", self.key, "must name at least one column", "a row needs an identity")
@@ -144,6 +146,16 @@ class Table:
             raise refuse(where, "max_quarantined_share", self.max_quarantined_share, "must be 0 <= x < 1", "a share")
         if self.late_by < timedelta(0):
             raise refuse(where, "late_by", self.late_by, "must not be negative", "nothing is known before it happens")
+
+    def _check_landing(self, where: str) -> None:
+        for part in str(self.landing).replace("{partition}", "0").split("/"):  # an absolute path has an empty one
+            try:
+                check_name("part", part)
+            except DeclarationError:
+                raise refuse(where, "landing", self.landing, f"{part!r} may not be a part of a path below the landing "
+                             "zone", "write it like 'visits/{partition}.parquet'") from None  # fmt: skip
+        if not self.landing.endswith((".parquet", ".csv")):
+            raise refuse(where, "landing", self.landing, "must end with .parquet or .csv", "convert the file")
 
     @property
     def snapshot(self) -> bool:
