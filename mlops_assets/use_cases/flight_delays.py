@@ -5,6 +5,8 @@ learned, and what a model must show. Everything else (assets, checks, jobs, docs
 The facts behind the bounds are measured on the shipped year 2013 (`data/README.md`).
 """
 
+import datetime as dt
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -69,9 +71,14 @@ def minute_of_day(hhmm: pa.Array) -> pa.Array:
 
 
 def weekday(year: pa.Array, month: pa.Array, day: pa.Array) -> pa.Array:
-    """Day of the week in New York, Monday = 0."""
-    parts = [pc.cast(year, pa.string()), *(pc.utf8_lpad(pc.cast(p, pa.string()), 2, "0") for p in (month, day))]
-    return pc.day_of_week(pc.cast(pc.binary_join_element_wise(*parts, "-"), pa.date32()))
+    """Day of the week in New York, Monday = 0; null where there is no such day (31 February)."""
+    weekdays: list[int | None] = []
+    for date in zip(year.to_pylist(), month.to_pylist(), day.to_pylist(), strict=True):
+        try:
+            weekdays.append(dt.date(*date).weekday())
+        except (TypeError, ValueError, OverflowError):  # a part is null, no such day, no such year
+            weekdays.append(None)
+    return pa.array(weekdays, pa.int64())
 
 
 def minutes_between(start: pa.Array, end: pa.Array) -> pa.Array:
