@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.core.arrow_types import ARROW
+from mlops_assets.core.validation.instants import OUTSIDE, outside, without
 from mlops_assets.core.validation.reasons import Reasons
 from mlops_assets.declare import Kind, Table
 
@@ -93,11 +94,20 @@ def _fit(name: str, values: pa.Array, kind: Kind, reasons: Reasons) -> pa.Array:
         return _finite(name, values, reasons)
     if kind is Kind.STRING:
         return _text(name, values, reasons)
-    if kind is Kind.INSTANT and met.unit == "ns":
-        uneven = pc.not_equal(pc.cast(pc.cast(values, target, safe=False), met), values)
-        reasons.add(uneven, f"{name} has more than microseconds")
-        return pc.cast(values, target, safe=False)
+    if kind is Kind.INSTANT:
+        return _instant(name, values, reasons)
     return pc.cast(values, target)
+
+
+def _instant(name: str, values: pa.Array, reasons: Reasons) -> pa.Array:
+    beyond = outside(values)
+    reasons.add(beyond, f"{name} {OUTSIDE}", values)
+    values = without(values, beyond)
+    whole = pc.cast(values, ARROW[Kind.INSTANT], safe=False)
+    if values.type.unit == "ns":
+        uneven = pc.not_equal(pc.cast(whole, values.type), values)
+        reasons.add(pc.fill_null(uneven, False), f"{name} has more than microseconds", values)
+    return whole
 
 
 def _whole(name: str, values: pa.Array, reasons: Reasons) -> pa.Array:
@@ -123,7 +133,7 @@ def _finite(name: str, values: pa.Array, reasons: Reasons) -> pa.Array:
     infinite = pc.fill_null(pc.is_inf(numbers), False)
     reasons.add(infinite, f"{name} is infinite", values)
     missing = pc.fill_null(pc.or_(pc.is_nan(numbers), infinite), False)  # NaN is how numpy says null
-    return pc.if_else(missing, pa.scalar(None, pa.float64()), numbers)
+    return pc.if_else(missing, pa.scalar(None, pa.float64()), pc.add(numbers, 0.0))  # -0.0 + 0.0 is 0.0
 
 
 def _text(name: str, values: pa.Array, reasons: Reasons) -> pa.Array:

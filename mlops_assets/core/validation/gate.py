@@ -17,14 +17,15 @@ from mlops_assets.core.validation.reasons import Reasons
 from mlops_assets.core.validation.rows import judge_rows
 from mlops_assets.core.validation.rules import RuleOutcome, judge_table, schema_outcome
 from mlops_assets.declare import ALWAYS, DataError, Table, UseCase
+from mlops_assets.declare.derived import RESERVED
 
 
 @dataclass(frozen=True, kw_only=True)
 class Validated:
     """One table's verdict. `clean` has the landed and derived columns; `quarantined` the landed ones, as landed,
 
-    with `row` (its number in the file, from 0) and `reasons`. `completeness` is the share (0..1) of the week's
-    days with a row, 1.0 for a snapshot.
+    with `row` (its number in the stored raw table, which is sorted, from 0) and `reasons`. `completeness` is the
+    share (0..1) of the week's days with a row, 1.0 for a snapshot.
     """
 
     clean: pa.Table
@@ -88,16 +89,34 @@ def _one(use_case: UseCase, table: Table, landed: pa.Table, done: Mapping[str, V
 def _judge_times(use_case: UseCase, table: Table, rows: pa.Table, partition: str, reasons: Reasons) -> None:
     """A row must belong to its week, be known before anyone stops looking, and be askable if it is a request."""
     if table is use_case.request_table:
-        reasons.add(pc.is_null(rows[use_case.requests.as_of]), f"{use_case.requests.as_of} is null: it cannot be asked")
+        _judge_request(use_case, table, rows, reasons)
     if table.snapshot:
         return
-    begin, end = use_case.partitions.bounds(partition)
+    (begin, end), zone = use_case.partitions.bounds(partition), use_case.partitions.timezone
     if table.day is not None:
+        reasons.add(_absent(rows[table.day], reasons), f"{table.day} is null: it belongs to no week")
         outside = pc.invert(_between(rows[table.day], begin, end))
-        reasons.add(pc.fill_null(outside, True), f"{table.day} lies outside the week of {partition}", rows[table.day])
+        week = f"{partition} ({begin.isoformat()} .. {end.isoformat()}, from Monday to Monday in {zone})"
+        reasons.add(pc.fill_null(outside, False), f"{table.day} lies outside the week of {week}", rows[table.day])
     for instant in sorted(set(table.known_at.values()) - {ALWAYS}):
         late = pc.greater(rows[instant], pa.scalar(end + table.late_by, rows[instant].type))
         reasons.add(pc.fill_null(late, False), f"{instant} is more than {table.late_by} after the week", rows[instant])
+
+
+def _judge_request(use_case: UseCase, table: Table, rows: pa.Table, reasons: Reasons) -> None:
+    """A request has its instant, and nothing of its own outcome is known by then."""
+    as_of = use_case.requests.as_of
+    reasons.add(_absent(rows[as_of], reasons), f"{as_of} is null: it cannot be asked")
+    for instant in sorted(set(table.known_at.values()) - {ALWAYS, as_of}):
+        early = pc.less_equal(rows[instant], rows[as_of])
+        rule = f"{instant} must come after {as_of}, or the row sees its own outcome"
+        reasons.add(pc.fill_null(early, False), rule, rows[instant], rows[as_of])
+
+
+def _absent(values: pa.ChunkedArray, reasons: Reasons) -> npt.NDArray[np.bool_]:
+    """Nulls of rows that have no reason yet: a null that follows from a refused value needs no second one."""
+    absent: npt.NDArray[np.bool_] = np.asarray(pc.is_null(values)) & ~reasons.bad
+    return absent
 
 
 def _between(values: pa.ChunkedArray, begin: object, end: object) -> pa.ChunkedArray:
@@ -109,20 +128,27 @@ def _judge_keys(table: Table, rows: pa.Table, reasons: Reasons) -> int:
     """Exact repeats get a reason (the first stays); returns how many clean rows share a key but differ."""
     alive = np.flatnonzero(~reasons.bad)
     landed = rows.select([c.name for c in table.columns]).take(pa.array(alive))
-    repeated = _repeats(landed, landed.column_names)
+    repeated = _repeats(landed)
     mask = np.zeros(len(reasons.bad), dtype=bool)
     mask[alive[repeated]] = True
     reasons.add(mask, "is an exact repeat of an earlier row")
     distinct = landed.filter(pa.array(~repeated))
-    groups = distinct.group_by(list(table.key)).aggregate([([], "count_all")])
+    keys = _numbered(distinct.select(table.key))
+    groups = keys.group_by(keys.column_names).aggregate([([], "count_all")])
     counts = np.asarray(groups["count_all"])
     return int(counts[counts > 1].sum())
 
 
-def _repeats(table: pa.Table, columns: list[str]) -> npt.NDArray[np.bool_]:
-    """True for every row that equals an earlier one in `columns`."""
-    numbered = table.append_column("__row", pa.array(np.arange(table.num_rows)))
-    firsts = numbered.group_by(columns).aggregate([("__row", "min")])["__row_min"]
+def _numbered(table: pa.Table) -> pa.Table:
+    """The columns under the names 0, 1, ...: whatever a use case calls its own, ours beside them stay apart."""
+    return table.rename_columns([str(n) for n in range(table.num_columns)])
+
+
+def _repeats(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """True for every row that equals an earlier one."""
+    columns = _numbered(table)
+    rows = columns.append_column("row", pa.array(np.arange(table.num_rows)))
+    firsts = rows.group_by(columns.column_names).aggregate([("row", "min")])["row_min"]
     repeated = np.ones(table.num_rows, dtype=bool)
     repeated[np.asarray(firsts)] = False
     return repeated
@@ -130,7 +156,8 @@ def _repeats(table: pa.Table, columns: list[str]) -> npt.NDArray[np.bool_]:
 
 def _quarantined(landed: pa.Table, reasons: Reasons) -> pa.Table:
     rows = np.flatnonzero(reasons.bad)
-    bad = landed.take(pa.array(rows))
+    theirs = [n for n, name in enumerate(landed.column_names) if name not in RESERVED]  # no table may declare those
+    bad = landed.select(theirs).take(pa.array(rows, pa.int64()))
     bad = bad.append_column("row", pa.array(rows, pa.int64()))
     return bad.append_column("reasons", pa.array([reasons.of(row) for row in rows.tolist()], pa.string()))
 

@@ -9,24 +9,26 @@ from typing import Any
 import pyarrow as pa
 
 from mlops_assets.core.frames import to_frame
-from mlops_assets.core.validation.reasons import Reasons
+from mlops_assets.core.validation.reasons import Reasons, shown
 from mlops_assets.declare import Column, Kind, Table
 
 
 def judge_rows(table: Table, rows: pa.Table, reasons: Reasons) -> None:
     """Add a reason for every value that breaks its column's declaration. `rows` have declared types already."""
+    from pandera.config import ValidationDepth, config_context
     from pandera.errors import SchemaErrors
 
     frame = to_frame(rows)
-    try:
-        schema(table.columns, table.key).validate(frame, lazy=True)
+    try:  # the rules hold whatever PANDERA_VALIDATION_ENABLED or _DEPTH say in the environment
+        with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
+            schema(table.columns, table.key).validate(frame, lazy=True)
     except SchemaErrors as found:
         cases = found.failure_cases
         if cases["index"].isna().any():  # a check that could not run has no row: failing open is no answer
             raise RuntimeError(f"{table.name}: a row rule could not be asked: {cases.iloc[0].to_dict()}") from found
         for case in cases.itertuples():
             rule = "must not be null" if case.check == "not_nullable" else str(case.check)
-            met = "" if case.check == "not_nullable" else f" (met {case.failure_case!r})"
+            met = "" if case.check == "not_nullable" else f" (met {shown(case.failure_case)})"
             reasons.add_row(int(case.index), f"{case.column} {rule}", met)
 
 

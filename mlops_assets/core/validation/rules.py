@@ -106,9 +106,10 @@ def _completeness(table: Table, every: Every, clean: pa.Table) -> RuleOutcome:
     """Steps seen over steps expected between the first and last instant, for the worst group."""
     step = int(every.step.total_seconds() * 1e6)
     ticks = pc.divide(clean[every.instant].cast(pa.int64()), step)
-    groups = pa.table([*(clean[name] for name in every.by), ticks], names=[*every.by, "tick"])
-    seen = groups.group_by([*every.by, "tick"]).aggregate([])
-    counts = seen.group_by(list(every.by)).aggregate([("tick", "count")]) if every.by else None
+    by = [str(n) for n in range(len(every.by))]  # a column may be called tick
+    groups = pa.table([*(clean[name] for name in every.by), ticks], names=[*by, "tick"])
+    seen = groups.group_by([*by, "tick"]).aggregate([])
+    counts = seen.group_by(by).aggregate([("tick", "count")]) if every.by else None
     low, high = pc.min(ticks).as_py(), pc.max(ticks).as_py()
     expected = 0 if low is None else high - low + 1
     per_group = np.asarray(counts["tick_count"]) if counts is not None else np.array([seen.num_rows])
