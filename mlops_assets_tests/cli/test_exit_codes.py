@@ -57,6 +57,7 @@ def test_help_names_every_command(mlops: Mlops) -> None:
     ("args", "code"), [(("hash", "gone.csv"), 1), (("hash",), 2), (("fsck",), 0)], ids=["refused", "usage", "done"]
 )
 def test_the_process_ends_with_the_code(tmp_path: Path, args: tuple[str, ...], code: int) -> None:
+    (tmp_path / "store").mkdir()  # an empty store is sound, an absent one is not
     answer = as_a_program(tmp_path, *args)
 
     assert answer.code == code
