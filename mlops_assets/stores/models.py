@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable
 from typing import Any
 
-from mlops_assets.core.tree_bounds import check_trees
+from mlops_assets.core.checked_models import check_model, unchecked
 from mlops_assets.declare.errors import DataError, DeclarationError
 
 # HistGradientBoosting wraps its categories' encoder in partial(check_array). A partial holds no code of its own: the
@@ -29,10 +29,13 @@ def trusted_types(declared: Iterable[str]) -> list[str]:
 def dump(estimator: Any, trusted: Iterable[str] = ()) -> bytes:
     """The fitted estimator as a skops file that `load` with the same list will take.
 
-    Raises DeclarationError when it holds a type outside the list, naming what to declare, or one skops cannot save.
+    Raises DeclarationError when it holds a type outside the list, naming what to declare, one skops cannot save, or an
+    estimator of a class that no check of `load` knows.
     """
     import skops.io
 
+    if why := unchecked(estimator):
+        raise DeclarationError(f"Estimator {type(estimator).__name__} {why} Its file could not be loaded again.")
     try:
         data = skops.io.dumps(estimator)
         needed = skops.io.get_untrusted_types(data=data)
@@ -52,8 +55,9 @@ def load(data: bytes, trusted: Iterable[str] = (), *, features: int, path: str |
     """The estimator of a skops file, safe to predict with on rows of `features` columns.
 
     `path`, when given, is the dotted path its class must have in the declaration. Raises DataError for bytes that are
-    no skops file of ours (a pickle, half a file, a compressed one), for a type outside the list, for a tree that would
-    leave its arrays. Nothing of the file is executed before it has passed the list.
+    no skops file of ours (a pickle, half a file, a compressed one), for a type outside the list, for an estimator of a
+    class that nothing checks (`core.checked_models` has the table), for a value its predictions would stumble on or
+    leave their arrays by. Nothing of the file is called, neither before it has passed the list nor by the checks.
     """
     import skops.io
     from sklearn.base import BaseEstimator
@@ -70,7 +74,7 @@ def load(data: bytes, trusted: Iterable[str] = (), *, features: int, path: str |
     if path is not None and _declared_class(path) is not type(estimator):
         raise DataError(f"model file holds a {type(estimator).__name__}, the declaration says {path}: restore it.")
     try:
-        check_trees(estimator, features)
+        check_model(estimator, features)
     except DataError:
         raise
     except Exception as odd:  # a state so odd that the checks themselves stumble
