@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from mlops_assets.core.checked_models import checkers
 from mlops_assets.core.encoding import Encoder
 from mlops_assets.declare.errors import DeclarationError
 from mlops_assets.declare.modelling import Estimator, Model, Task
@@ -18,7 +19,8 @@ def build(declared: Estimator, model: Model, encoder: Encoder, task: Task) -> An
     """An unfitted estimator: declared parameters, and the seed as `random_state` where it (or a part of it) has one.
 
     Nothing of the declaration is shared with it, so fitting it twice starts twice from the same place. Raises
-    DeclarationError for a path or a parameter that scikit-learn does not have, or a class that cannot do the task.
+    DeclarationError for a path or a parameter that scikit-learn does not have, for a class that cannot do the task, or
+    one whose stored models nothing checks.
     """
     from sklearn.base import clone
 
@@ -31,6 +33,11 @@ def build(declared: Estimator, model: Model, encoder: Encoder, task: Task) -> An
     answers = "predict_proba" if task is Task.CLASSIFICATION else "predict"
     if not hasattr(kind, "fit") or not hasattr(kind, answers):
         raise DeclarationError(f"{where} has no {answers}(), which a {task.value} needs: take another class.")
+    if kind not in checkers():
+        raise DeclarationError(
+            f"{where}: nothing checks a stored model of this class, so it could not be loaded again: use one of "
+            f"{sorted(checked.__name__ for checked in checkers())}."
+        )
     try:
         estimator = clone(kind(**declared.params))
         if declared.categories is not None:
