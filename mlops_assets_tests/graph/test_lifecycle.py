@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 
 from mlops_assets.declare import DataError
 from mlops_assets.graph.lifecycle import build_lifecycle, resources
@@ -132,6 +133,47 @@ def test_training_does_not_need_the_tracker_and_is_registered_when_it_is_back(li
     assert "registry_entry" in reason(without)
     assert lived.versions() == before
     assert lived.run("train", WEEKS[3]).success
+
+
+def test_a_replaced_tracker_is_refused_before_one_number_names_two_models(lived: World, tmp_path: Path) -> None:
+    empty = replace(lived.places, tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=tmp_path.as_uri())
+    defs = dg.Definitions.merge(build_lifecycle(lived.use_case, empty), resources(empty))
+    before = lived.versions()
+
+    said = reason(replace(lived, defs=defs).run("train", WEEKS[3]))
+
+    assert "the champion thin_delays@1" in said
+    assert f"mlops backfill thin_delays --job train --from {WEEKS[2]} --to {WEEKS[2]}" in said
+    assert lived.versions() == before
+
+
+def test_the_champions_alias_follows_the_entry_when_someone_moved_it(lived: World) -> None:
+    from mlops_assets.stores.registry import CHAMPION, Registry
+
+    registry = Registry(lived.places.tracking_uri, lived.places.artifacts)
+    registry.delete_alias("thin_delays", CHAMPION)
+    assert lived.run("train", WEEKS[3]).success
+
+    entry = lived.store.load("thin_delays/registry_entry", WEEKS[3]).records["entry"]
+    alias = registry.get_alias("thin_delays", CHAMPION)
+    assert alias is not None
+    assert f"thin_delays@{alias.version}" == entry["champion"]["name"]
+
+
+def test_dagster_draws_the_same_week_so_that_a_backfill_runs_what_was_asked_for(lived: World) -> None:
+    graph = lived.defs.resolve_asset_graph()
+    partitions = lived.defs.get_assets_def(dg.AssetKey(["thin_delays", "raw_data"])).partitions_def
+    assert partitions is not None
+    asked = AssetGraphSubset(
+        partitions_subsets_by_asset_key={
+            dg.AssetKey(["thin_delays", "raw_data"]): partitions.subset_with_partition_keys(WEEKS[2:4])
+        }
+    )
+
+    reached = graph.bfs_filter_subsets(lambda *_: True, asked)
+    for artifact in ("feature_table", "trained_model", "registry_entry", "drift_report"):
+        subset = reached.partitions_subsets_by_asset_key[dg.AssetKey(["thin_delays", artifact])]
+        assert sorted(subset.get_partition_keys()) == list(WEEKS[2:4])
 
 
 def test_features_refuse_to_look_back_over_a_week_that_is_not_there(tmp_path: Path) -> None:
