@@ -289,7 +289,7 @@ def test_a_command_of_the_readme_ends_well(told: Told, block: Block) -> None:
     assert "Traceback" not in answer.stdout + answer.stderr
 
 
-LINE = re.compile(r"flight_delays/(\w+) +(\d{4}-\d\d-\d\d) .* ([0-9a-f]{12}) +\d+\.\d s")
+LINE = re.compile(r"flight_delays/(\w+) +(\d{4}-\d\d-\d\d) .* ([0-9a-f]{12}) +\d+\.\d s(?:  [A-Z]+)?")
 
 
 def test_the_demo_prints_a_line_for_each_asset_and_week(told: Told) -> None:
