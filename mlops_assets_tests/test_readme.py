@@ -405,8 +405,8 @@ def leads_somewhere(page: Path, link: str) -> bool:
 OF_ONE_MACHINE = tuple(
     "".join(halves).encode()
     for halves in (
-        ("/wo", "rk/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Us", "ers/"), ("C:\\Us", "ers"), ("/opt/", "wheels"),
-        ("/opt/", "pypi"), ("site-", "packages/"), ("pypi", ".org"), ("python", "hosted.org"), ("anaconda", ".org"),
+        ("/wo", "rk/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Us", "ers/"), ("C:\\Us", "ers"), ("/op", "t/wheels"),
+        ("/op", "t/pypi"), ("site-", "packages/"), ("py", "pi.org"), ("python", "hosted.org"), ("anaconda", ".org"),
         ("npm", "js.org"), ("proxy.golang", ".org"), ("crates", ".io"), ("find-", "links"), ("index-", "url"),
     )
 )  # fmt: skip

@@ -28,23 +28,11 @@ def backfill(
     keys = [key for key in declared.partitions.keys(datetime.now(UTC)) if begin <= key <= end]
     if not keys:
         raise typer.BadParameter(f"--from {begin} lies after --to {end}: swap them.")
-    from mlops_assets.cli.running import instance, run_job
-    from mlops_assets.cli.stages import print_run
-    from mlops_assets.graph.jobs import job_name
+    from mlops_assets.cli.stages import run_plan
 
-    outcomes = []
-    with instance() as found, progress() as bar:
+    with progress() as bar:
         task = bar.add_task(f"{use_case} {job}", total=len(keys))
-        for key in keys:
-            outcome = run_job(
-                found, job_name(use_case, job), key, lambda step, key=key: bar.update(task, description=f"{key} {step}")
-            )
-            outcomes.append(outcome)
-            bar.advance(task)
-            if not json:
-                print_run(outcome)
-            if not outcome.success:
-                break
+        outcomes = run_plan(use_case, [(job, key) for key in keys], bar, task, silent=json)
     if json:
         as_json([asdict(o) for o in outcomes])
     if not outcomes[-1].success:

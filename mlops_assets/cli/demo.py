@@ -18,38 +18,23 @@ def demo(json: Annotated[bool, typer.Option("--json", help="one JSON document in
     """Ten weeks of flights from landed files to features, a model on the first eight, drift on the two after it."""
     with progress() as bar:
         task = bar.add_task("loading the asset graph", total=None)
-        from mlops_assets.cli.running import instance, run_job
-        from mlops_assets.cli.stages import print_run
+        from mlops_assets.cli.stages import run_plan
         from mlops_assets.cli.use_case import use_case_named
-        from mlops_assets.graph.jobs import job_name
 
         keys = use_case_named(USE_CASE).partitions.keys()[:DATA_WEEKS]
         plan = [("data", key) for key in keys] + [("train", keys[TRAIN_WEEK - 1])]
         plan += [("monitor", key) for key in keys[TRAIN_WEEK:]]
-        bar.update(task, total=len(plan))
-        started, outcomes = time.monotonic(), []
+        started = time.monotonic()
         if not json:
             out.print(f"[dim]# each $ line does the same, after: {ENVIRONMENT}[/]")
-        with instance() as found:
-            for job, key in plan:
-                outcome = run_job(
-                    found, job_name(USE_CASE, job), key,
-                    lambda step, key=key: bar.update(task, description=f"{key} {step}"),
-                )  # fmt: skip
-                outcomes.append(outcome)
-                bar.advance(task)
-                if not json:
-                    print_run(outcome)
-                if not outcome.success:
-                    break
+        outcomes = run_plan(USE_CASE, plan, bar, task, silent=json)
     if json:
         as_json([asdict(outcome) for outcome in outcomes])
     if not outcomes[-1].success:
         refuse(outcomes[-1].error)
         raise typer.Exit(1)
-    if json:
-        return
-    _what_next(len(outcomes), time.monotonic() - started, keys[TRAIN_WEEK - 1])
+    if not json:
+        _what_next(len(outcomes), time.monotonic() - started, keys[TRAIN_WEEK - 1])
 
 
 def _what_next(runs: int, seconds: float, trained: str) -> None:

@@ -1,7 +1,35 @@
-"""Lines about runs: what was made, how long it took, and the command that does the same."""
+"""A plan of runs, one after the other, and the lines about them: what was made, how long it took, the same by hand."""
+
+from collections.abc import Sequence
+
+from rich.progress import Progress, TaskID
 
 from mlops_assets.cli.printing import out
-from mlops_assets.cli.running import Made, RunOutcome, execute_line
+from mlops_assets.cli.running import Made, RunOutcome, execute_line, instance, run_job
+from mlops_assets.graph.jobs import job_name
+
+
+def run_plan(
+    use_case: str, plan: Sequence[tuple[str, str]], bar: Progress, task: TaskID, *, silent: bool
+) -> list[RunOutcome]:
+    """Run the (job, week) pairs of a plan in order, with progress, until one fails; `silent` prints no lines."""
+    outcomes: list[RunOutcome] = []
+    bar.update(task, total=len(plan))
+    with instance() as found:
+        for job, week in plan:
+            outcome = run_job(
+                found,
+                job_name(use_case, job),
+                week,
+                lambda step, week=week: bar.update(task, description=f"{week} {step}"),
+            )
+            outcomes.append(outcome)
+            bar.advance(task)
+            if not silent:
+                print_run(outcome)
+            if not outcome.success:
+                break
+    return outcomes
 
 
 def print_run(outcome: RunOutcome) -> None:
