@@ -22,8 +22,9 @@ from mlops_assets.core.calibration import Calibration, calibrate
 from mlops_assets.core.estimators import build, fit_on, threads
 from mlops_assets.core.importances import permutation_importances
 from mlops_assets.core.metrics import METRIC, measure
+from mlops_assets.core.row_selection import Labelled
 from mlops_assets.core.scoring import Scorer
-from mlops_assets.core.training_window import Labelled, Window, judged, training_window
+from mlops_assets.core.training_window import Window, judged, training_window
 from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.modelling import Estimator, Task
 from mlops_assets.declare.use_case import UseCase
@@ -107,8 +108,12 @@ def fit(use_case: UseCase, frames: Mapping[str, pd.DataFrame]) -> TrainedModel:
     and `label_known_at`. Raises DataError for rows that cannot be learned from (`training_window` lists them) and
     DeclarationError for an estimator that scikit-learn does not have.
     """
+    return fit_rows(use_case, *training_window(use_case, frames))
+
+
+def fit_rows(use_case: UseCase, train: Labelled, validation: Labelled, window: Window) -> TrainedModel:
+    """The same from rows already selected (`training_window`). Raises DeclarationError like `fit`."""
     model, task = use_case.model, use_case.label.task
-    train, validation, window = training_window(use_case, frames)
     encoder = encoding.fit(use_case, train.frame)
     seen, unseen = encoder.encode(train.frame), encoder.encode(validation.frame)
     metric = METRIC[use_case.promotion.metric]

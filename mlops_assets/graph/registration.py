@@ -9,6 +9,7 @@ import dagster as dg
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.encoding import Encoder
 from mlops_assets.core.promotion import Judgement
+from mlops_assets.core.training_set import Reference
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.core.versions import record_version
 from mlops_assets.declare import DataError, UseCase
@@ -25,9 +26,11 @@ def register(
 ) -> RegisteredVersion:
     """Log the training to its MLflow run, save the model as skops, register it: once, however often it is run."""
     registry = tracker.registry
+    rows = Reference.recorded(candidate.records, trained.at)
     evidence: Mapping[str, Any] = candidate.records["evidence"]
     metrics = _metrics(evidence)
     facts, identity = _facts(tracker, use_case, trained, candidate, judgement, run)
+    facts |= {"training_set": rows.name, "training_set_data_version": rows.data_version}
     profile = _json(candidate.records["profile"])
     registry.log_training(
         tracker.run_id,
@@ -38,6 +41,7 @@ def register(
             "evidence.json": _json(evidence),
             "profile.json": profile,
             "inputs.json": _json(dict(trained.inputs)),
+            "training_set.json": _json(rows.to_json()),
             **{f"{name}.svg": candidate.blobs[name].data for name in PLOTS},
         },
     )

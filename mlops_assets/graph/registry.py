@@ -158,6 +158,7 @@ def _result(
         "candidate": f"{use_case.name}@{version.version}",
         "candidate_digest": candidate.blobs["model"].version,
         "data_version": version.tags["data_version"],
+        "training_set": version.tags["training_set"],
         "against": before.name if before else "baseline",
         "judgement": judgement.to_json(),
         "champion": after.champion,
@@ -176,6 +177,7 @@ def _result(
             "in words": judgement.sentence,
             "champion now": after.champion["name"] if after.champion else "none",
             "training data version": version.tags["data_version"],
+            "training set": version.tags["training_set"],
             "model digest": candidate.blobs["model"].version,
             **shown,
             **{

@@ -8,11 +8,13 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.core.artifact import Artifact, Blob
-from mlops_assets.core.fitting import TrainedModel, fit
+from mlops_assets.core.fitting import TrainedModel, fit_rows
 from mlops_assets.core.frames import to_frame, to_table
 from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.plots import training as plots
 from mlops_assets.core.reference import reference_profile
+from mlops_assets.core.training_set import RECORD, Reference, TrainingSet, reference
+from mlops_assets.core.training_window import training_window
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.axis import partition_of, partitions_def, window
@@ -49,13 +51,16 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
     def asset(context: dg.AssetExecutionContext, features: Upstream) -> dg.MaterializeResult:
         with refusals():
             partition_of(context, use_case)
-            frames = {week: to_frame(a.tables[TABLE]) for week, a in features.artifacts().items()}
-            trained = fit(use_case, frames)
-            known = {week: frames[week] for week in (w.partition for w in trained.window.weeks)}
-            profile = reference_profile(use_case, known, trained.scorer)
+            read = features.read()
+            frames = {ref.partition: to_frame(artifact.tables[TABLE]) for ref, artifact in read}
+            train, validation, account = training_window(use_case, frames)
+            named = TrainingSet.of(use_case, {ref.partition: ref.data_version for ref, _ in read})
+            rows = reference(named, train, validation)
+            trained = fit_rows(use_case, train, validation, account)
+            profile = reference_profile(use_case, frames, trained.scorer)
             artifact = Artifact(
                 tables={"validation": to_table(trained.validation), "baseline": to_table(trained.baseline_validation)},
-                records={"evidence": trained.evidence(), "profile": profile.to_json()},
+                records={"evidence": trained.evidence(), "profile": profile.to_json(), RECORD: rows.to_json()},
                 blobs={
                     "model": Blob(
                         data=dump(trained.estimator, model.estimator.trusted),
@@ -69,7 +74,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
                     },
                 },
             )
-        return dg.MaterializeResult(value=artifact, metadata=_metadata(use_case, trained, artifact))
+        return dg.MaterializeResult(value=artifact, metadata=_metadata(use_case, trained, rows, artifact))
 
     return asset
 
@@ -83,7 +88,7 @@ def _plots(use_case: UseCase, trained: TrainedModel) -> dict[str, bytes]:
     }
 
 
-def _metadata(use_case: UseCase, trained: TrainedModel, artifact: Artifact) -> dict[str, Any]:
+def _metadata(use_case: UseCase, trained: TrainedModel, rows: Reference, artifact: Artifact) -> dict[str, Any]:
     compared = [
         {"metric": name, "model": value, "baseline": trained.baseline_metrics[name]}
         for name, value in trained.metrics.items()
@@ -92,6 +97,9 @@ def _metadata(use_case: UseCase, trained: TrainedModel, artifact: Artifact) -> d
     return {
         "dagster/row_count": trained.window.train_rows,
         "model digest": artifact.blobs["model"].version,
+        "training set": rows.name,
+        "training set data version": rows.data_version,
+        "as of": rows.training_set.as_of_rule,
         "weeks": f"{trained.window.weeks[0].partition} .. {trained.window.weeks[-1].partition}",
         "train rows": trained.window.train_rows,
         "validation rows": trained.window.validation_rows,
