@@ -4,39 +4,36 @@
 """
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 from mlops_assets.core.versions import record_version
-from mlops_assets.declare import AtRequest, Feature, Last, UseCase
+from mlops_assets.declare import AtRequest, Feature, UseCase
+
+_WORDS = {"doc", "unit", "stable", "critical"}  # for people and alarms: no value of the feature depends on them
 
 
 def facts(use_case: UseCase, feature: Feature) -> dict[str, Any]:
-    """All that decides a feature's values: its sort, its type, what it reads, by which key, known when, how far back.
+    """All that decides a feature's values, by name; what its declaration leaves out is not there.
 
-    `known_at` is the instant column of what it reads: of the looked-up table, for `AtRequest` the request's as_of.
-    `window_s` and `within_s` are seconds, None where the sort has none; `fn` is the function's dotted name.
+    Beside the declared fields: `sort` (Last, Rate, ...), `type` of its values, the `table` it reads and `known_at`, the
+    instant column of what it reads, both of the request for AtRequest. Spans are seconds, a function its dotted name.
 
     >>> from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS as flights
     >>> found = facts(flights, next(f for f in flights.features if f.name == "dest_late_6h"))
-    >>> found["sort"], found["table"], found["key"], found["known_at"], found["window_s"], found["within_s"]
-    ('Rate', 'flights', ['dest'], 'outcome_utc', 21600.0, None)
+    >>> found["sort"], found["table"], found["key"], found["column"], found["known_at"], found["window"]
+    ('Rate', 'flights', ['dest'], 'late', 'outcome_utc', 21600.0)
     """
-    plain = {"name": feature.name, "sort": type(feature).__name__, "type": use_case.kind_of(feature).value}
+    named = {field.name: _plain(getattr(feature, field.name)) for field in fields(feature) if field.name not in _WORDS}
+    declared = {name: value for name, value in named.items() if value is not None}
     if isinstance(feature, AtRequest):
-        looked = {"table": use_case.requests.table, "key": [], "table_key": [], "reads": list(feature.reads)}
-        fn = f"{feature.fn.__module__}.{feature.fn.__qualname__}"
-        return plain | looked | {"known_at": use_case.requests.as_of, "window_s": None, "within_s": None, "fn": fn}
-    return plain | {
-        "table": feature.table,
-        "key": list(feature.key),
-        "table_key": list(feature.table_key),
-        "reads": [feature.column],
-        "known_at": use_case.table(feature.table).known_at[feature.column],
-        "window_s": None if isinstance(feature, Last) else _seconds(feature.window),
-        "within_s": _seconds(feature.within) if isinstance(feature, Last) else None,
-        "fn": None,
-    }
+        table, known_at = use_case.requests.table, use_case.requests.as_of
+    else:
+        table, known_at = feature.table, use_case.table(feature.table).known_at[feature.column]
+    about = {"sort": type(feature).__name__, "type": use_case.kind_of(feature).value}
+    return declared | about | {"table": table, "known_at": known_at}
 
 
 def features_digest(use_case: UseCase, features: Iterable[Feature]) -> str:
@@ -44,5 +41,11 @@ def features_digest(use_case: UseCase, features: Iterable[Feature]) -> str:
     return record_version([facts(use_case, feature) for feature in features])
 
 
-def _seconds(span: timedelta | None) -> float | None:
-    return None if span is None else span.total_seconds()
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return list(value)
+    return f"{value.__module__}.{value.__qualname__}" if callable(value) else value
