@@ -1,0 +1,167 @@
+"""The embedded online store: running totals in one SQLite file.
+
+A look-up is one index seek for each ask, all asks of a request in one statement on one snapshot. All arithmetic is that
+of `totals.rewritten`: SQLite only keeps and finds.
+"""
+
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from mlops_assets.core.online.store import Ask, refuse_pruned
+from mlops_assets.core.online.totals import Applied, Change, Scalar, Total, rewritten
+from mlops_assets.declare import DataError
+from mlops_assets.stores.crashpoints import reach as crash_point
+from mlops_assets.stores.online.sqlite_file import SqliteFile
+
+_AT_ONCE = 100  # asks in one statement; SQLite takes 500 parts at most (sqlite.org/limits.html)
+_TRUE, _FALSE = b"\x01", b"\x00"  # SQLite has no bool, and no value of ours is bytes
+_LAST = """SELECT t, row, n, s, value FROM totals WHERE series = ? AND key = ? ORDER BY t DESC, row DESC LIMIT 1"""
+_BEFORE = """SELECT t, row, n, s, value FROM totals WHERE series = ? AND key = ? AND (t, row) < (?, ?)
+    ORDER BY t DESC, row DESC LIMIT 1"""
+_FROM = """SELECT t, row, n, s, value FROM totals WHERE series = ? AND key = ? AND (t, row) >= (?, ?)
+    ORDER BY t, row"""
+_BETWEEN = """SELECT t, row, n, s, value FROM totals WHERE series = ? AND key = ? AND t > ? AND t <= ?
+    ORDER BY t, row"""
+_WRITE = "INSERT OR REPLACE INTO totals (series, key, t, row, n, s, value) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DELETE = "DELETE FROM totals WHERE series = ? AND key = ? AND t = ? AND row = ?"
+# of each key everything up to :old, but for the last of it where something comes after: windows are counted from it
+_FORGET = """DELETE FROM totals WHERE series = :series AND t <= :old AND (
+    NOT EXISTS (SELECT 1 FROM totals AS l WHERE l.series = :series AND l.key = totals.key AND l.t > :old)
+    OR EXISTS (SELECT 1 FROM totals AS l WHERE l.series = :series AND l.key = totals.key AND l.t <= :old
+               AND (l.t, l.row) > (totals.t, totals.row)))"""
+_NOTE = "INSERT OR REPLACE INTO notes (name, text) VALUES (?, ?)"
+_PRUNED = "INSERT OR REPLACE INTO pruned (id, kept_since) VALUES (0, ?)"
+
+
+class SqliteStore:
+    """An `OnlineStore` in the file `path`, for any number of threads and processes of one machine.
+
+    The file is made when there is none. Raises DataError where it cannot be opened or written, DamagedError where it
+    is no whole store; the message says what to do.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._file = SqliteFile(Path(path))
+        self._ids: dict[str, int] = {}  # a series keeps its number for ever
+
+    def look_up(self, as_of: int, asks: Sequence[Ask]) -> list[Total | None]:
+        found: list[Total | None] = [None] * len(asks)
+        with self._file.reading() as db:
+            refuse_pruned(as_of, _kept_since(db))
+            series = [self._id(db, ask.series) for ask in asks]
+            for start in range(0, len(asks), _AT_ONCE):
+                some = asks[start : start + _AT_ONCE]
+                seeks = chain.from_iterable(
+                    (number, key, t) for number, (_, key, t) in zip(series[start:], some, strict=False)
+                )
+                for place, *row in db.execute(_seeks(len(some)), list(seeks)):
+                    found[start + place] = _total(row)
+        return found
+
+    def apply(self, changes: Mapping[tuple[str, bytes], Change], notes: Mapping[str, str] | None = None) -> Applied:
+        applied = Applied()
+        with self._file.writing() as db:
+            new = {name for name, _ in changes if self._id(db, name) is None}
+            db.executemany("INSERT INTO series (name) VALUES (?)", ((name,) for name in sorted(new)))
+            ids: dict[str, int] = dict(db.execute("SELECT name, id FROM series"))  # not ours yet: it may roll back
+            for (name, key), change in changes.items():
+                applied += _rewrite(db, (ids[name], key), change)
+            crash_point("online.rewritten")
+            db.executemany(_NOTE, (notes or {}).items())
+            crash_point("online.noted")
+        crash_point("online.kept")
+        return applied
+
+    def totals(self, series: str, key: bytes, after: int, until: int) -> list[Total]:
+        with self._file.reading() as db:
+            return _totals(db.execute(_BETWEEN, (self._id(db, series), key, after, until)))
+
+    def prune(self, as_of: int, reach: Mapping[str, int]) -> int:
+        gone = 0
+        with self._file.writing() as db:
+            kept_since = _kept_since(db)
+            if kept_since is not None and as_of < kept_since:
+                return 0
+            for name, us in reach.items():
+                gone += db.execute(_FORGET, {"series": self._id(db, name), "old": as_of - us}).rowcount
+            db.execute(_PRUNED, (as_of,))
+        return gone
+
+    @property
+    def kept_since(self) -> int | None:
+        with self._file.reading() as db:
+            return _kept_since(db)
+
+    def note(self, name: str) -> str | None:
+        with self._file.reading() as db:
+            row = db.execute("SELECT text FROM notes WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def entries(self) -> int:
+        with self._file.reading() as db:
+            return int(db.execute("SELECT count(*) FROM totals").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file for all threads."""
+        self._file.close()
+
+    def _id(self, db: sqlite3.Connection, name: str) -> int | None:
+        """The number of a series, None (which no row has) while it has none in the moment that `db` sees."""
+        known = self._ids.get(name)
+        if known is None:
+            row = db.execute("SELECT id FROM series WHERE name = ?", (name,)).fetchone()
+            if row is not None:
+                known = self._ids[name] = int(row[0])
+        return known
+
+
+@cache
+def _seeks(asks: int) -> str:
+    """One statement for so many asks, of (series, key, t) each; its rows begin with the place of their ask."""
+    return " UNION ALL ".join(
+        f"SELECT * FROM (SELECT {place}, t, row, n, s, value FROM totals WHERE series = ? AND key = ? AND t <= ? "  # noqa: S608  # a count of ours
+        "ORDER BY t DESC, row DESC LIMIT 1)"
+        for place in range(asks)
+    )
+
+
+def _rewrite(db: sqlite3.Connection, where: tuple[int, bytes], change: Change) -> Applied:
+    before, tail = _first(db.execute(_LAST, where)), list[Total]()
+    if before is not None and before[:2] >= change.first:
+        before = _first(db.execute(_BEFORE, (*where, *change.first)))
+        tail = _totals(db.execute(_FROM, (*where, *change.first)))
+    new = rewritten(before, tail, change)
+    if new.applied.added or new.applied.removed:
+        db.executemany(_DELETE, ((*where, *place) for place in new.deleted))
+        db.executemany(_WRITE, ((*where, t, row, n, s, _stored(value)) for t, row, n, s, value in new.totals))
+    return new.applied
+
+
+def _kept_since(db: sqlite3.Connection) -> int | None:
+    row = db.execute("SELECT kept_since FROM pruned").fetchone()
+    return None if row is None else int(row[0])
+
+
+def _first(rows: Iterable[Sequence[Scalar | bytes]]) -> Total | None:
+    return next(map(_total, rows), None)
+
+
+def _totals(rows: Iterable[Sequence[Scalar | bytes]]) -> list[Total]:
+    return list(map(_total, rows))
+
+
+def _total(row: Sequence[Scalar | bytes]) -> Total:
+    t, key, n, s, value = row
+    return Total(t, key, n, s, value == _TRUE if isinstance(value, bytes) else value)  # type: ignore[arg-type]  # STRICT
+
+
+def _stored(value: Scalar) -> Scalar | bytes:
+    if isinstance(value, bool):
+        return _TRUE if value else _FALSE
+    if isinstance(value, float) and math.isnan(value):  # which SQLite would keep as null
+        raise DataError("online store: value == nan, must be a number or null: correct the table's rows.")
+    return value
