@@ -3,7 +3,7 @@
 Both keep the promises of `core/online/store.py`; what differs is where the bytes lie and who may reach them.
 """
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from mlops_assets.core.online import OnlineStore
 from mlops_assets.declare import DataError
@@ -29,7 +29,10 @@ redis:// or rediss://: correct the URL.
     if scheme in ("redis", "rediss"):
         from mlops_assets.stores.online.redis import RedisStore  # an extra: only who asks for it must have it
 
-        return RedisStore(url, parse_qs(urlsplit(url).query).get("namespace", [""])[-1])
+        place, _, query = url.partition("?")
+        options = dict(parse_qsl(query))
+        namespace = options.pop("namespace", "")
+        return RedisStore(f"{place}?{urlencode(options)}" if options else place, namespace)
     raise DataError(
         f"online store: no store is known for '{scheme}://', must be the path of a file, redis:// or rediss://: "
         "correct the URL."
