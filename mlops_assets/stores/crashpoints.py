@@ -31,6 +31,11 @@ POINTS = (
     "head.renamed",
     "head.kept",
 )
+# in the order a change of an online store reaches them
+ONLINE_POINTS = (
+    "online.rewritten",  # the new totals are with the store, not committed
+    "online.committed",
+)
 _reached: Counter[str] = Counter()
 
 

@@ -35,7 +35,7 @@ class RedisStore:
         self._totals = prefix + b"totals:"
         self._about, self._notes, self._names = (prefix + name for name in (b"about", b"notes", b"names"))
         self._server = RedisServer(url, namespace)
-        self._server.change([], lambda: ([("HSETNX", self._about, "format", _FORMAT)], None))
+        self._server.ask([("HSETNX", self._about, "format", _FORMAT)])
         self._state()
 
     def __repr__(self) -> str:

@@ -55,7 +55,7 @@ class RedisServer:
             raise DataError(f"online store {self.name}: the URL has an option that is unknown: correct it.") from error
 
     def ask(self, commands: Sequence[Command], *, at_once: bool = False) -> list[Any]:
-        """The answers to commands that change nothing, in one journey; of one moment when `at_once`."""
+        """The answers to commands, in one journey; of one moment when `at_once`."""
         with self._told(), self._client.pipeline(transaction=at_once) as pipe:
             for command in commands:
                 pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # as redis ships it
@@ -86,7 +86,7 @@ class RedisServer:
                 except redis.WatchError:
                     sleep(0.005 * attempt)
                     continue
-                crash_point("online.kept")
+                crash_point("online.committed")
                 return result
         raise DataError(
             f"online store {self.name}: other writers changed the same keys {_ATTEMPTS} times while this change was "

@@ -70,10 +70,9 @@ class SqliteStore:
             ids: dict[str, int] = dict(db.execute("SELECT name, id FROM series"))  # not ours yet: it may roll back
             for (name, key), change in changes.items():
                 applied += _rewrite(db, (ids[name], key), change)
-            crash_point("online.rewritten")
             db.executemany(_NOTE, (notes or {}).items())
-            crash_point("online.noted")
-        crash_point("online.kept")
+            crash_point("online.rewritten")
+        crash_point("online.committed")
         return applied
 
     def totals(self, series: str, key: bytes, after: int, until: int) -> list[Total]:
@@ -135,7 +134,7 @@ def _rewrite(db: sqlite3.Connection, where: tuple[int, bytes], change: Change) -
         before = _first(db.execute(_BEFORE, (*where, *change.first)))
         tail = _totals(db.execute(_FROM, (*where, *change.first)))
     new = rewritten(before, tail, change)
-    if new.applied.added or new.applied.removed:
+    if new.applied.added or new.applied.removed or new.totals != tuple(tail):
         db.executemany(_DELETE, ((*where, *place) for place in new.deleted))
         db.executemany(_WRITE, ((*where, t, row, n, s, _stored(value)) for t, row, n, s, value in new.totals))
     return new.applied
