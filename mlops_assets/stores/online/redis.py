@@ -18,7 +18,7 @@ from mlops_assets.stores.online.redis_server import Command, RedisServer
 
 _FORMAT = b"1"
 _PRUNED_AT_ONCE = 500  # sorted sets in one transaction of `prune`
-_ONE = ("LIMIT", 0, 1)
+_ONE = (b"LIMIT", b"0", b"1")  # as bytes, which the client need not encode for each ask
 
 Where = tuple[str, bytes]  # series, key
 
@@ -156,11 +156,11 @@ class RedisStore:
     def _set(self, where: Where) -> bytes:
         return self._totals + _name(where)
 
-    def _range(self, where: Where, start: bytes, end: bytes, *limit: str | int) -> Command:
-        return ("ZRANGE", self._set(where), start, end, "BYLEX", *limit)
+    def _range(self, where: Where, start: bytes, end: bytes, *limit: bytes) -> Command:
+        return ("ZRANGE", self._set(where), start, end, b"BYLEX", *limit)
 
     def _last_until(self, where: Where, end: bytes) -> Command:
-        return ("ZRANGE", self._set(where), end, members.START, "BYLEX", "REV", *_ONE)
+        return ("ZRANGE", self._set(where), end, members.START, b"BYLEX", b"REV", *_ONE)
 
 
 def _name(where: Where) -> bytes:

@@ -8,14 +8,14 @@ import math
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from mlops_assets.core.online.store import Ask, refuse_pruned
 from mlops_assets.core.online.totals import Applied, Change, Scalar, Total, rewritten
 from mlops_assets.declare import DataError
 from mlops_assets.stores.crashpoints import reach as crash_point
-from mlops_assets.stores.online.sqlite_file import SqliteFile
+from mlops_assets.stores.online.sqlite_file import Connection, SqliteFile
 
 _AT_ONCE = 100  # asks in one statement; SQLite takes 500 parts at most (sqlite.org/limits.html)
 _TRUE, _FALSE = b"\x01", b"\x00"  # SQLite has no bool, and no value of ours is bytes
@@ -46,26 +46,23 @@ class SqliteStore:
 
     def __init__(self, path: str | Path) -> None:
         self._file = SqliteFile(Path(path))
-        self._ids: dict[str, int] = {}  # a series keeps its number for ever
 
     def look_up(self, as_of: int, asks: Sequence[Ask]) -> list[Total | None]:
         found: list[Total | None] = [None] * len(asks)
         with self._file.reading() as db:
             refuse_pruned(as_of, _kept_since(db))
-            series = [self._id(db, ask.series) for ask in asks]
             for start in range(0, len(asks), _AT_ONCE):
-                some = asks[start : start + _AT_ONCE]
-                seeks = chain.from_iterable(
-                    (number, key, t) for number, (_, key, t) in zip(series[start:], some, strict=False)
-                )
-                for place, *row in db.execute(_seeks(len(some)), list(seeks)):
-                    found[start + place] = _total(row)
+                seeks: list[int | bytes | None] = []
+                for series, key, t in asks[start : start + _AT_ONCE]:
+                    seeks += (db.series.get(series) or _id(db, series), key, t)
+                for place, t, row, n, s, value in db.execute(_seeks(len(seeks) // 3), seeks):
+                    found[start + place] = Total(t, row, n, s, _shown(value) if type(value) is bytes else value)
         return found
 
     def apply(self, changes: Mapping[tuple[str, bytes], Change], notes: Mapping[str, str] | None = None) -> Applied:
         applied = Applied()
         with self._file.writing() as db:
-            new = {name for name, _ in changes if self._id(db, name) is None}
+            new = {name for name, _ in changes if _id(db, name) is None}
             db.executemany("INSERT INTO series (name) VALUES (?)", ((name,) for name in sorted(new)))
             ids: dict[str, int] = dict(db.execute("SELECT name, id FROM series"))  # not ours yet: it may roll back
             for (name, key), change in changes.items():
@@ -77,7 +74,7 @@ class SqliteStore:
 
     def totals(self, series: str, key: bytes, after: int, until: int) -> list[Total]:
         with self._file.reading() as db:
-            return _totals(db.execute(_BETWEEN, (self._id(db, series), key, after, until)))
+            return _totals(db.execute(_BETWEEN, (_id(db, series), key, after, until)))
 
     def prune(self, as_of: int, reach: Mapping[str, int]) -> int:
         gone = 0
@@ -86,7 +83,7 @@ class SqliteStore:
             if kept_since is not None and as_of < kept_since:
                 return 0
             for name, us in reach.items():
-                gone += db.execute(_FORGET, {"series": self._id(db, name), "old": as_of - us}).rowcount
+                gone += db.execute(_FORGET, {"series": _id(db, name), "old": as_of - us}).rowcount
             db.execute(_PRUNED, (as_of,))
         return gone
 
@@ -107,15 +104,6 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file for all threads."""
         self._file.close()
-
-    def _id(self, db: sqlite3.Connection, name: str) -> int | None:
-        """The number of a series, None (which no row has) while it has none in the moment that `db` sees."""
-        known = self._ids.get(name)
-        if known is None:
-            row = db.execute("SELECT id FROM series WHERE name = ?", (name,)).fetchone()
-            if row is not None:
-                known = self._ids[name] = int(row[0])
-        return known
 
 
 @cache
@@ -140,22 +128,36 @@ def _rewrite(db: sqlite3.Connection, where: tuple[int, bytes], change: Change) -
     return new.applied
 
 
+def _id(db: Connection, name: str) -> int | None:
+    """The number of a series, None (which no row has) while it has none in the moment that `db` sees."""
+    known = db.series.get(name)
+    if known is None:
+        row = db.execute("SELECT id FROM series WHERE name = ?", (name,)).fetchone()
+        if row is not None:
+            known = db.series[name] = int(row[0])
+    return known
+
+
 def _kept_since(db: sqlite3.Connection) -> int | None:
     row = db.execute("SELECT kept_since FROM pruned").fetchone()
     return None if row is None else int(row[0])
 
 
-def _first(rows: Iterable[Sequence[Scalar | bytes]]) -> Total | None:
+def _first(rows: Iterable[Sequence[Any]]) -> Total | None:
     return next(map(_total, rows), None)
 
 
-def _totals(rows: Iterable[Sequence[Scalar | bytes]]) -> list[Total]:
+def _totals(rows: Iterable[Sequence[Any]]) -> list[Total]:
     return list(map(_total, rows))
 
 
-def _total(row: Sequence[Scalar | bytes]) -> Total:
-    t, key, n, s, value = row
-    return Total(t, key, n, s, value == _TRUE if isinstance(value, bytes) else value)  # type: ignore[arg-type]  # STRICT
+def _total(columns: Sequence[Any]) -> Total:
+    t, row, n, s, value = columns
+    return Total(t, row, n, s, _shown(value))
+
+
+def _shown(value: Scalar | bytes) -> Scalar:
+    return value == _TRUE if isinstance(value, bytes) else value
 
 
 def _stored(value: Scalar) -> Scalar | bytes:

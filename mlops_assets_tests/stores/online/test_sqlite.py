@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_assets.core.online.totals import Change
 from mlops_assets.declare import DamagedError, DataError
 from mlops_assets.stores.online import SqliteStore, open_online
 from mlops_assets.stores.online.sqlite_file import FORMAT
@@ -70,6 +71,20 @@ def test_a_process_that_forked_opens_the_file_for_itself(path):
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert counted(store) == {(2, 1)}
+
+
+def test_a_file_made_anew_is_read_by_its_own_numbers_of_the_series(path):
+    store = SqliteStore(path)
+    store.apply(turn(0))
+    path.rename(path.with_suffix(".old"))
+    for log in ("-wal", "-shm"):
+        path.with_name(path.name + log).rename(path.with_name(f"old{log}"))
+    anew = SqliteStore(path)
+    anew.apply({("another", KEYS[0]): Change(added=(entry(1, 1),))})
+    anew.apply(turn(5))
+
+    with ThreadPoolExecutor(1) as other_thread:
+        assert other_thread.submit(counted, store).result() == {(1, 5)}
 
 
 def test_a_missing_folder_is_said(tmp_path):
