@@ -1,4 +1,4 @@
-"""The Arrow type each declared kind of value has, from validation on to the feature table."""
+"""The Arrow type each declared kind of value has, from validation on to the feature table, and how a column lands."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,6 +6,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from mlops_assets.declare.kinds import Kind
+from mlops_assets.declare.tables import Column
 
 ARROW: Mapping[Kind, pa.DataType] = MappingProxyType(
     {
@@ -17,3 +18,12 @@ ARROW: Mapping[Kind, pa.DataType] = MappingProxyType(
         Kind.INSTANT: pa.timestamp("us", tz="UTC"),
     }
 )
+
+
+def landed_type(column: Column) -> pa.DataType:
+    """The type in which a landed file gives the column: its kind's, but a wall clock has no time zone of its own.
+
+    >>> landed_type(Column(name="read", kind=Kind.INSTANT, known_at="read", zone="Europe/London"))
+    TimestampType(timestamp[us])
+    """
+    return ARROW[column.kind] if column.zone is None else pa.timestamp("us")

@@ -7,6 +7,7 @@ from mlops_assets.declare.derived import Compute, Derived, NextClock, Plus, Zone
 from mlops_assets.declare.drift import DriftPolicy
 from mlops_assets.declare.errors import DamagedError, DataError, DeclarationError, IllegalTransition, MlopsError
 from mlops_assets.declare.features import AtRequest, Count, Feature, Last, Mean, Rate, Sum, days, hours
+from mlops_assets.declare.following import Following
 from mlops_assets.declare.kinds import ALWAYS, Kind
 from mlops_assets.declare.modelling import Estimator, Label, Model, Promotion, Requests, Task
 from mlops_assets.declare.partitions import Weekly
@@ -27,6 +28,7 @@ __all__ = [
     "Estimator",
     "Every",
     "Feature",
+    "Following",
     "IllegalTransition",
     "Kind",
     "Label",

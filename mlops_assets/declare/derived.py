@@ -1,7 +1,8 @@
-"""Derived columns: facts computed from one landed row, by a rule that says itself in words.
+"""Derived columns: facts computed from landed rows, by a rule that says itself in words.
 
-`Plus` and `NextClock` cover the time arithmetic every event table needs; `Compute` takes a pure function of whole
-Arrow columns for the rest. All are computed at validation, before anything else sees the row.
+`Plus` and `NextClock` cover the time arithmetic every event table needs, `Following` the value of a later row;
+`Compute` takes a pure function of whole Arrow columns for the rest. All are computed at validation, before anything
+else sees the row.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlops_assets.declare.checking import a_zone, freeze, known, refuse
+from mlops_assets.declare.following import Following
 from mlops_assets.declare.kinds import Kind
 from mlops_assets.declare.names import check_name
 
@@ -21,6 +23,12 @@ def check_column(where: str, name: str) -> None:
     check_name(where, name)
     if name in RESERVED:
         raise refuse(f"{where} {name!r}", "name", name, "is a column of the quarantine", "give it another name")
+
+
+def check_decimals(where: str, decimals: int | None, kind: Kind) -> None:
+    """Raises DeclarationError unless a column of this kind may have so many decimal places (None: not declared)."""
+    if decimals is not None and not (kind is Kind.FLOAT and 0 <= decimals <= 9):
+        raise refuse(where, "decimals", decimals, "must be 0..9 on a FLOAT", "an INT is exact already")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +104,16 @@ class Compute:
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """A derived column: `rule` gives its value, `known_at` says when that value may be seen (no default)."""
+    """A derived column: `rule` gives its value, `known_at` says when that value may be seen (no default).
+
+    `decimals` (0..9) fixes the decimal places of a FLOAT: sums then run over integers, exactly.
+    """
 
     name: str
-    rule: Plus | NextClock | Compute
+    rule: Plus | NextClock | Following | Compute
     known_at: str = ""  # no value is a default: leaving it out is refused below
     kind: Kind = Kind.INSTANT
+    decimals: int | None = None
     unit: str = ""
     doc: str = ""
 
@@ -111,5 +123,6 @@ class Derived:
         known(where, "kind", str(self.kind), map(str, Kind))
         if not self.known_at:
             raise refuse(where, "known_at", self.known_at, "silence would be a leak", "name an instant or ALWAYS")
-        if not isinstance(self.rule, Compute) and self.kind is not Kind.INSTANT:
+        if isinstance(self.rule, Plus | NextClock) and self.kind is not Kind.INSTANT:
             raise refuse(where, "kind", self.kind, "Plus and NextClock give instants", "leave kind out")
+        check_decimals(where, self.decimals, self.kind)

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mlops_assets.declare.checking import freeze, known, no_repeats, refuse
-from mlops_assets.declare.derived import Derived, NextClock, check_column
+from mlops_assets.declare.checking import a_zone, freeze, known, no_repeats, refuse
+from mlops_assets.declare.derived import Compute, Derived, NextClock, Plus, check_column, check_decimals
 from mlops_assets.declare.errors import DeclarationError
+from mlops_assets.declare.following import Following, check_following
 from mlops_assets.declare.kinds import ALWAYS, Kind
 from mlops_assets.declare.names import check_name
 
@@ -23,6 +24,8 @@ class Column:
     `ge`/`le` bound values inclusively, `isin` lists all allowed ones, `pattern` is a regular expression a whole
     string must match. A row that breaks one is quarantined; more nulls than `max_null_share` (0..1) refuse the
     whole table. `decimals` (0..9) fixes the decimal places of a FLOAT: sums then run over integers, exactly.
+    `zone` says that an INSTANT lands as the wall clock of that IANA zone shows it, without a zone of its own; a time
+    that the clocks skip or repeat is quarantined.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Column:
     pattern: str | None = None
     max_null_share: float | None = None
     decimals: int | None = None
+    zone: str | None = None
     unit: str = ""
     doc: str = ""
 
@@ -55,8 +59,11 @@ class Column:
         if self.max_null_share is not None and not (self.nullable and 0 <= self.max_null_share <= 1):
             raise refuse(where, "max_null_share", self.max_null_share, "must be 0..1 on a nullable column",
                          "set nullable=True and a share")  # fmt: skip
-        if self.decimals is not None and not (self.kind is Kind.FLOAT and 0 <= self.decimals <= 9):
-            raise refuse(where, "decimals", self.decimals, "must be 0..9 on a FLOAT", "an INT is exact already")
+        check_decimals(where, self.decimals, self.kind)
+        if self.zone is not None:
+            if self.kind is not Kind.INSTANT:
+                raise refuse(where, "zone", self.zone, "only an INSTANT has a zone", "drop it")
+            a_zone(where, "zone", self.zone)
 
     def _check_text_rules(self, where: str) -> None:
         if self.pattern is not None:
@@ -132,12 +139,14 @@ class Table:
         instants = set(self.instants)
         for name, at in self.known_at.items():
             known(f"{where}[{name!r}]", "known_at", at, instants | {ALWAYS})
+        for d in self.derived:
+            self._check_rule(f"{where}.derived[{d.name!r}]", d)
         if self.every is not None:
             known(where, "every.instant", self.every.instant, instants)
             for name in self.every.by:
                 known(where, "every.by", name, landed)
         if self.day is not None:
-            known(where, "day", self.day, instants)
+            known(where, "day", self.day, instants - set(self.following))
         if self.snapshot and (later := sorted(n for n, at in self.known_at.items() if at != ALWAYS)):
             raise refuse(where, "known_at", later, "a snapshot has no history", "declare its columns known ALWAYS")
         if self.min_rows < 0:
@@ -146,6 +155,28 @@ class Table:
             raise refuse(where, "max_quarantined_share", self.max_quarantined_share, "must be 0 <= x < 1", "a share")
         if self.late_by < timedelta(0):
             raise refuse(where, "late_by", self.late_by, "must not be negative", "nothing is known before it happens")
+
+    def _check_rule(self, where: str, derived: Derived) -> None:
+        """Kinds that fit, and nothing of a later row known before that row."""
+        rule, kinds, known_at = derived.rule, self.kinds, self.known_at
+        if isinstance(rule, Plus):
+            if kinds[rule.of] is not Kind.INSTANT:
+                raise refuse(where, "of", f"{rule.of} ({kinds[rule.of].value})", "minutes are added to an INSTANT",
+                             "name one")  # fmt: skip
+            if isinstance(rule.minutes, str) and kinds[rule.minutes] is not Kind.INT:
+                raise refuse(where, "minutes", f"{rule.minutes} ({kinds[rule.minutes].value})",
+                             "minutes are whole numbers, an INT", "derive them as such")  # fmt: skip
+        later = [name for name in rule.reads if name in self.following]
+        if later:
+            if not isinstance(rule, Compute) or derived.kind is Kind.INSTANT:
+                raise refuse(where, "reads", later, "is a later row's value, so no row is judged by it",
+                             "only a Compute that gives no instant may read it")  # fmt: skip
+            if {known_at[name] for name in later} != {derived.known_at}:
+                raise refuse(where, "known_at", derived.known_at, f"it reads {later}, of a later row",
+                             f"it is known when they are: {sorted({known_at[name] for name in later})}")  # fmt: skip
+        if isinstance(rule, Following):
+            at = {d.name: d.rule for d in self.derived}.get(derived.known_at, derived.known_at)
+            check_following(where, rule, kind=derived.kind, at=at, kinds=kinds, known_at=known_at)
 
     def _check_landing(self, where: str) -> None:
         for part in str(self.landing).replace("{partition}", "0").split("/"):  # an absolute path has an empty one
@@ -176,6 +207,15 @@ class Table:
     @property
     def instants(self) -> tuple[str, ...]:
         return tuple(name for name, kind in self.kinds.items() if kind is Kind.INSTANT)
+
+    @property
+    def following(self) -> tuple[str, ...]:
+        """Names of derived columns that hold a later row's value, or are computed from one."""
+        found: list[str] = []
+        for d in self.derived:
+            if isinstance(d.rule, Following) or not set(d.rule.reads).isdisjoint(found):
+                found.append(d.name)
+        return tuple(found)
 
     @property
     def looks_up(self) -> tuple[str, ...]:

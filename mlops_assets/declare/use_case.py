@@ -15,7 +15,7 @@ from mlops_assets.declare.kinds import ALWAYS, Kind
 from mlops_assets.declare.modelling import METRICS_OF, Label, Model, Promotion, Requests, Task
 from mlops_assets.declare.names import check_name
 from mlops_assets.declare.partitions import WEEK, Weekly
-from mlops_assets.declare.tables import Column, Table
+from mlops_assets.declare.tables import Table
 
 _SPAN = "derive the span of time that matters, as a number"  # what to do instead of showing a model an instant
 
@@ -176,12 +176,12 @@ class UseCase:
                 raise refuse(where, "column", feature.column, f"is {kind.value}", "only numbers add up")
             if kind is Kind.FLOAT and decimals(table, feature.column) is None:
                 raise refuse(where, "column", feature.column, "is a FLOAT without decimals",
-                             "float sums depend on their order: declare Column(decimals=...)")  # fmt: skip
+                             "float sums depend on their order: declare decimals=...")  # fmt: skip
 
 
 def decimals(table: Table, column: str) -> int | None:
     """Decimal places of a column for exact sums: declared for a FLOAT, 0 for whole numbers, else None."""
     if table.kinds[column] is not Kind.FLOAT:
         return 0
-    by_name: dict[str, Column] = {c.name: c for c in table.columns}
-    return by_name[column].decimals if column in by_name else None
+    declared = {c.name: c.decimals for c in table.columns} | {d.name: d.decimals for d in table.derived}
+    return declared[column]

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from mlops_assets.core.arrow_types import ARROW
+from mlops_assets.core.arrow_types import landed_type
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.validation import RuleOutcome, Validated, rule_names, validate
 from mlops_assets.core.versions import table_version
@@ -51,7 +51,7 @@ def raw_data(use_case: UseCase) -> dg.AssetsDefinition:
             partition = partition_of(context, use_case)
             zone = Landing(f"{landing.url.rstrip('/')}/{use_case.name}")
             landed = {
-                t.name: zone.read(t.landing, partition, columns={c.name: ARROW[c.kind] for c in t.columns})
+                t.name: zone.read(t.landing, partition, columns={c.name: landed_type(c) for c in t.columns})
                 for t in use_case.tables
             }
             files = {

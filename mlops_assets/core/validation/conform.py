@@ -1,6 +1,7 @@
 """Columns get their declared Arrow types; a column that cannot is a schema problem, a value that cannot is a row's.
 
-Knows the declaration and Arrow. It never guesses: text is not parsed into numbers, a naive time gets no zone.
+Knows the declaration and Arrow. It never guesses: text is not parsed into numbers, a time without a zone is refused or
+read by the zone its column declares.
 """
 
 from collections.abc import Callable
@@ -10,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.core.arrow_types import ARROW
-from mlops_assets.core.validation.instants import OUTSIDE, outside, without
+from mlops_assets.core.validation.instants import OUTSIDE, from_wall_clock, outside, without
 from mlops_assets.core.validation.reasons import Reasons
-from mlops_assets.declare import Kind, Table
+from mlops_assets.declare import Column, Kind, Table
 
 EXACT = 2**53  # the largest run of whole numbers a double holds exactly
 
@@ -29,6 +30,10 @@ def _is_utc(t: pa.DataType) -> bool:
     return bool(pa.types.is_timestamp(t) and t.tz is not None)
 
 
+def _is_wall_clock(t: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(t) and t.tz is None)
+
+
 ACCEPTS: dict[Kind, tuple[Callable[[pa.DataType], bool], str]] = {
     Kind.INT: (_is_number, "whole numbers"),
     Kind.CLOCK: (_is_number, "whole numbers hhmm"),
@@ -37,6 +42,7 @@ ACCEPTS: dict[Kind, tuple[Callable[[pa.DataType], bool], str]] = {
     Kind.BOOL: (pa.types.is_boolean, "true/false"),
     Kind.INSTANT: (_is_utc, "times with a time zone"),
 }
+WALL_CLOCK = (_is_wall_clock, "times without a time zone, as its zone's clocks show them")
 
 
 def schema_problems(table: Table, landed: pa.Table) -> list[str]:
@@ -57,13 +63,13 @@ def schema_problems(table: Table, landed: pa.Table) -> list[str]:
     if twice:
         problems.append(f"columns {twice} stand twice")
     for field in landed.schema:
-        kind = declared[field.name].kind if field.name in declared else None
-        if kind is None:
+        column = declared.get(field.name)
+        if column is None:
             continue
         met = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        accepts, wanted = ACCEPTS[kind]
+        accepts, wanted = ACCEPTS[column.kind] if column.zone is None else WALL_CLOCK
         if not (accepts(met) or pa.types.is_null(met)):
-            problems.append(f"column {field.name!r} holds {met}, declared {kind.value}: must be {wanted}")
+            problems.append(f"column {field.name!r} holds {met}, declared {column.kind.value}: must be {wanted}")
     return problems
 
 
@@ -79,12 +85,12 @@ def conform(table: Table, landed: pa.Table, reasons: Reasons) -> pa.Table:
             values = pa.array([], values.type)
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
-        columns[column.name] = _fit(column.name, values, column.kind, reasons)
+        columns[column.name] = _fit(column, values, reasons)
     return pa.table(columns)
 
 
-def _fit(name: str, values: pa.Array, kind: Kind, reasons: Reasons) -> pa.Array:
-    target = ARROW[kind]
+def _fit(column: Column, values: pa.Array, reasons: Reasons) -> pa.Array:
+    name, kind, target = column.name, column.kind, ARROW[column.kind]
     met = values.type
     if pa.types.is_null(met):
         return pa.nulls(len(values), target)
@@ -95,19 +101,28 @@ def _fit(name: str, values: pa.Array, kind: Kind, reasons: Reasons) -> pa.Array:
     if kind is Kind.STRING:
         return _text(name, values, reasons)
     if kind is Kind.INSTANT:
-        return _instant(name, values, reasons)
+        return _instant(name, values, column.zone, reasons)
     return pc.cast(values, target)
 
 
-def _instant(name: str, values: pa.Array, reasons: Reasons) -> pa.Array:
-    beyond = outside(values)
-    reasons.add(beyond, f"{name} {OUTSIDE}", values)
-    values = without(values, beyond)
-    whole = pc.cast(values, ARROW[Kind.INSTANT], safe=False)
+def _instant(name: str, values: pa.Array, zone: str | None, reasons: Reasons) -> pa.Array:
+    values = _inside(name, values, reasons)
+    whole = pc.cast(values, pa.timestamp("us", values.type.tz), safe=False)
     if values.type.unit == "ns":
         uneven = pc.not_equal(pc.cast(whole, values.type), values)
         reasons.add(pc.fill_null(uneven, False), f"{name} has more than microseconds", values)
-    return whole
+    if zone is None:
+        return pc.cast(whole, ARROW[Kind.INSTANT])
+    moments, skipped, repeated = from_wall_clock(whole, zone)
+    reasons.add(skipped, f"{name} is a time that the clocks of {zone} skip", values)
+    reasons.add(repeated, f"{name} is a time that the clocks of {zone} show twice", values)
+    return _inside(name, moments, reasons)
+
+
+def _inside(name: str, values: pa.Array, reasons: Reasons) -> pa.Array:
+    beyond = outside(values)
+    reasons.add(beyond, f"{name} {OUTSIDE}", values)
+    return without(values, beyond)
 
 
 def _whole(name: str, values: pa.Array, reasons: Reasons) -> pa.Array:

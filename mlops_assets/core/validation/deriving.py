@@ -1,4 +1,4 @@
-"""Derived columns: instants from local clocks, sums of minutes, pure functions of a row.
+"""Derived columns: instants from local clocks, sums of minutes, pure functions of a row, values of a later row.
 
 Time arithmetic runs on checked int64 microseconds UTC; wall clocks go through the time zone database, both sides of
 a change of the clocks included. An instant out of reach is its row's reason, never an error and never wrapped.
@@ -13,15 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.core.arrow_types import ARROW
-from mlops_assets.core.validation.instants import OUTSIDE, ZONES, outside, plus_minutes, without
+from mlops_assets.core.validation.following import following
+from mlops_assets.core.validation.instants import OUTSIDE, outside, plus_minutes, without
 from mlops_assets.core.validation.reasons import Reasons
-from mlops_assets.declare import Compute, DataError, Derived, Kind, NextClock, Plus, Table, Zone
+from mlops_assets.declare import Compute, DataError, Derived, Following, Kind, NextClock, Plus, Table, Zone
+from mlops_assets.declare.checking import ZONES
 
 DAY_MIN = 1440
 
 
 def derive(table: Table, rows: pa.Table, lookups: Mapping[str, pa.Table], reasons: Reasons) -> pa.Table:
-    """`rows` with the declared derived columns appended, in declared order.
+    """`rows` with the derived columns appended that a row alone gives, in declared order: all but `table.following`.
 
     `lookups` holds the validated tables that zones are read from. A place without a zone gives its row a reason.
     Clocks and functions are asked of rows without a reason alone: what a rule refused reaches no function.
@@ -29,16 +31,33 @@ def derive(table: Table, rows: pa.Table, lookups: Mapping[str, pa.Table], reason
     """
     for column in table.derived:
         rule = column.rule
+        if column.name in table.following:
+            continue
         if isinstance(rule, Plus):
             values = _plus(column.name, rows, rule, reasons)
         elif isinstance(rule, NextClock):
             zone = zones(rows, rule.zone, lookups[rule.zone.table], reasons)
             values = _inside(column, rows, _next_clock(rows, rule, zone, reasons), reasons)
-        else:
+        elif isinstance(rule, Compute):
             values = _computed(f"{table.name}.derived[{column.name!r}]", rule, rows, column, reasons)
             values = _inside(column, rows, values, reasons)
         rows = rows.append_column(column.name, values)
     return rows
+
+
+def derive_following(table: Table, clean: pa.Table) -> pa.Table:
+    """The rows that passed every rule, with all derived columns: those of `table.following` too, in declared order.
+
+    No row is refused here: what a refused row told must not be what another row found. Raises DataError like `derive`.
+    """
+    for column in table.derived:
+        rule = column.rule
+        if isinstance(rule, Following):
+            clean = clean.append_column(column.name, following(clean, rule, table.key))
+        elif column.name in table.following and isinstance(rule, Compute):
+            values = compute(f"{table.name}.derived[{column.name!r}]", rule, clean, column)
+            clean = clean.append_column(column.name, values)
+    return clean.select(list(table.kinds))
 
 
 def _plus(name: str, rows: pa.Table, rule: Plus, reasons: Reasons) -> pa.Array:

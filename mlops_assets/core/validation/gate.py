@@ -1,4 +1,4 @@
-"""Landed tables through all rules, in order: schema, rows, derived columns, keys, week, table.
+"""Landed tables through all rules, in order: schema, rows, derived columns, week, keys, later rows, table.
 
 Knows no disk and no Dagster: it returns what it found, the shell publishes or refuses.
 """
@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.core.validation.conform import conform, schema_problems
-from mlops_assets.core.validation.deriving import derive
+from mlops_assets.core.validation.deriving import derive, derive_following
 from mlops_assets.core.validation.reasons import Reasons
 from mlops_assets.core.validation.rows import judge_rows
 from mlops_assets.core.validation.rules import RuleOutcome, judge_table, schema_outcome
-from mlops_assets.declare import ALWAYS, DataError, Table, UseCase
+from mlops_assets.declare import ALWAYS, DataError, Following, Table, UseCase
 from mlops_assets.declare.derived import RESERVED
 
 
@@ -76,7 +76,7 @@ def _one(use_case: UseCase, table: Table, landed: pa.Table, done: Mapping[str, V
     rows = derive(table, rows, {name: v.clean for name, v in done.items()}, reasons)
     _judge_times(use_case, table, rows, partition, reasons)
     conflicts = _judge_keys(table, rows, reasons)
-    clean = rows.filter(pa.array(~reasons.bad))
+    clean = derive_following(table, rows.filter(pa.array(~reasons.bad)))
     return Validated(
         clean=clean,
         quarantined=_quarantined(landed, reasons),
@@ -98,7 +98,7 @@ def _judge_times(use_case: UseCase, table: Table, rows: pa.Table, partition: str
         outside = pc.invert(_between(rows[table.day], begin, end))
         week = f"{partition} ({begin.isoformat()} .. {end.isoformat()}, from Monday to Monday in {zone})"
         reasons.add(pc.fill_null(outside, False), f"{table.day} lies outside the week of {week}", rows[table.day])
-    for instant in sorted(set(table.known_at.values()) - {ALWAYS}):
+    for instant in sorted(_told(table) | {rule.at for rule in _follows(table)}):  # what another row may find, too
         late = pc.greater(rows[instant], pa.scalar(end + table.late_by, rows[instant].type))
         reasons.add(pc.fill_null(late, False), f"{instant} is more than {table.late_by} after the week", rows[instant])
 
@@ -107,10 +107,23 @@ def _judge_request(use_case: UseCase, table: Table, rows: pa.Table, reasons: Rea
     """A request has its instant, and nothing of its own outcome is known by then."""
     as_of = use_case.requests.as_of
     reasons.add(_absent(rows[as_of], reasons), f"{as_of} is null: it cannot be asked")
-    for instant in sorted(set(table.known_at.values()) - {ALWAYS, as_of}):
+    for instant in sorted(_told(table) - {as_of}):
         early = pc.less_equal(rows[instant], rows[as_of])
         rule = f"{instant} must come after {as_of}, or the row sees its own outcome"
         reasons.add(pc.fill_null(early, False), rule, rows[instant], rows[as_of])
+    for at, after in sorted({(rule.at, rule.after) for rule in _follows(table)}):
+        early = pc.greater_equal(pc.subtract(rows[as_of], rows[at]), pa.scalar(after, pa.duration("us")))
+        rule = f"{as_of} must come before {at} + {after}, or the row sees its own outcome"
+        reasons.add(pc.fill_null(early, False), rule, rows[as_of], rows[at])
+
+
+def _told(table: Table) -> set[str]:
+    """The instants at which values become known that a row has of its own; a later row's are that row's."""
+    return set(table.known_at.values()) - {ALWAYS, *table.following}
+
+
+def _follows(table: Table) -> list[Following]:
+    return [d.rule for d in table.derived if isinstance(d.rule, Following)]
 
 
 def _absent(values: pa.ChunkedArray, reasons: Reasons) -> npt.NDArray[np.bool_]:

@@ -5,10 +5,11 @@ delivery means. Arithmetic runs on int64 and is checked before it happens, so no
 """
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,9 +24,6 @@ BEGIN = (datetime(1678, 1, 1, tzinfo=UTC) - _EPOCH) // _US  # the first microsec
 END = (datetime(2262, 1, 1, tzinfo=UTC) - _EPOCH) // _US  # the first one beyond
 MOST_MINUTES = (END - BEGIN) // MINUTE_US  # more than these lead outside from anywhere inside
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-
-# "localtime" is whatever this machine is set to, "Factory" says that nobody set it
-ZONES = frozenset(available_timezones()) - {"localtime", "posixrules", "Factory"}
 
 
 def outside(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
@@ -44,6 +42,24 @@ def outside(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 def without(values: pa.Array | pa.ChunkedArray, where: npt.NDArray[np.bool_]) -> pa.Array | pa.ChunkedArray:
     """`values` with null where the mask is true."""
     return pc.if_else(pa.array(where), pa.scalar(None, values.type), values)
+
+
+def from_wall_clock(walls: pa.Array, zone: str) -> tuple[pa.Array, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Times without a zone, all inside, as instants; and which of them the clocks of `zone` skip, which they repeat.
+
+    Such a time is no instant or two, so it is null.
+
+    >>> walls = pa.array(["2016-03-27T01:30", "2016-07-01T12:00", "2016-10-30T01:30"]).cast(pa.timestamp("us"))
+    >>> moments, skipped, repeated = from_wall_clock(walls, "Europe/London")
+    >>> str(moments[1]), moments.null_count, skipped.tolist(), repeated.tolist()
+    ('2016-07-01 11:00:00+00:00', 2, [True, False, False], [False, False, True])
+    """
+    told = pd.Series(walls.cast(pa.timestamp("us")).to_pandas())
+    here, first = ZoneInfo(zone), np.ones(len(told), dtype=bool)
+    skipped = told.notna() & told.dt.tz_localize(here, ambiguous=first, nonexistent="NaT").isna()
+    moments = told.mask(skipped).dt.tz_localize(here, ambiguous="NaT")
+    repeated = told.notna() & ~skipped & moments.isna()
+    return pa.array(moments.dt.tz_convert("UTC"), ARROW[Kind.INSTANT]), skipped.to_numpy(), repeated.to_numpy()
 
 
 def plus_minutes(start: pa.ChunkedArray, minutes: pa.ChunkedArray | int) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
@@ -67,12 +83,13 @@ def plus_minutes(start: pa.ChunkedArray, minutes: pa.ChunkedArray | int) -> tupl
 
 
 def shown(value: pa.TimestampScalar) -> str:
-    """An instant of any unit in ISO form, or its count since 1970 where no calendar reaches.
+    """An instant of any unit in ISO form, without a zone where it has none; its count since 1970 beyond any calendar.
 
     >>> shown(pa.scalar(0, pa.timestamp("s", "UTC"))), shown(pa.scalar(2**62, pa.timestamp("us", "UTC")))
     ('1970-01-01T00:00:00+00:00', '4611686018427387904 us after 1970')
     """
     try:
-        return (_EPOCH + timedelta(microseconds=value.value * 1_000_000 // PER_SECOND[value.type.unit])).isoformat()
+        moment = _EPOCH + timedelta(microseconds=value.value * 1_000_000 // PER_SECOND[value.type.unit])
+        return moment.replace(tzinfo=UTC if value.type.tz else None).isoformat()
     except OverflowError:
         return f"{value.value} {value.type.unit} after 1970"

@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_assets.core.validation import Validated, validate
-from mlops_assets.core.validation.instants import BEGIN, END, ZONES, plus_minutes
+from mlops_assets.core.validation.instants import BEGIN, END, plus_minutes
 from mlops_assets.core.validation.reasons import shown
 from mlops_assets.declare import ALWAYS, Column, Compute, DeclarationError, Derived, Every, Kind, Plus, Table
+from mlops_assets.declare.checking import ZONES
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS, minutes_between, weekday
 
 LANDING = Path(__file__).parents[3] / "data" / "landing" / "flight_delays"
