@@ -10,13 +10,14 @@ Python over rows, which the real one must equal. No clock, no disk, no Dagster.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.core.arrivals import arrival_column, arrival_kinds
 from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.features import at_request, feature_table, native, portable
 from mlops_assets.declare import ALWAYS, AtRequest, Count, DataError, Feature, Kind, Last, Sum, Table, UseCase
@@ -24,6 +25,9 @@ from mlops_assets.declare.use_case import decimals
 
 Row = Mapping[str, Any]
 Tables = Mapping[str, pa.Table]
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class ConformanceError(DataError):
@@ -121,7 +125,7 @@ def naive_agrees(use_case: UseCase, requests: pa.Table, history: Tables, *, samp
 def naive_table(use_case: UseCase, requests: pa.Table, history: Tables) -> pa.Table:
     """The key and every feature of these requests, in their order, computed row by row."""
     asked, columns = requests.to_pylist(), {}
-    rows_of = {name: history[name].select(_read(use_case, name)).to_pylist() for name in history}
+    rows_of = {name: history[name].select(_read(use_case, name, history[name])).to_pylist() for name in history}
     for feature in use_case.features:
         if isinstance(feature, AtRequest):
             each = [at_request(use_case, feature, requests.slice(row, 1)) for row in range(requests.num_rows)]
@@ -131,20 +135,22 @@ def naive_table(use_case: UseCase, requests: pa.Table, history: Tables) -> pa.Ta
         for row in rows_of[feature.table]:
             by_key.setdefault(tuple(row[name] for name in feature.table_key), []).append(row)
         keys = [tuple(request[name] for name in feature.key) for request in asked]
-        columns[feature.name] = [
+        values = [
             None if None in key else naive(use_case, feature, request[use_case.requests.as_of], by_key.get(key, []))
             for key, request in zip(keys, asked, strict=True)
         ]
+        columns[feature.name] = [feature.missing if value is None else value for value in values]
     made = {f.name: pa.array(columns[f.name], ARROW[use_case.kind_of(f)]) for f in use_case.features}
     return pa.table({name: requests[name] for name in use_case.request_table.key} | made)
 
 
-def _read(use_case: UseCase, name: str) -> list[str]:
+def _read(use_case: UseCase, name: str, rows: pa.Table) -> list[str]:
     """The columns of a table that the naive engine looks at."""
     table = use_case.table(name)
     mine = [f for f in use_case.features if not isinstance(f, AtRequest) and f.table == name]
     read = [*table.key, *(c for f in mine for c in (*f.table_key, f.column, table.known_at[f.column]))]
-    return [column for column in dict.fromkeys(read) if column != ALWAYS]
+    late = [column for column in arrival_kinds(table) if column in rows.column_names]
+    return [column for column in dict.fromkeys(read) if column != ALWAYS] + late
 
 
 def naive(use_case: UseCase, feature: Feature, as_of: Any, rows: Sequence[Row]) -> Any:
@@ -153,11 +159,12 @@ def naive(use_case: UseCase, feature: Feature, as_of: Any, rows: Sequence[Row]) 
     table, column = use_case.table(feature.table), feature.column
     at = table.known_at[column]
     known = [row for row in rows if row[column] is not None and (at == ALWAYS or row[at] is not None)]
+    known = [row for row in known if (seen := _seen(row, at)) is None or seen <= as_of]
     if at != ALWAYS:
         age = feature.within if isinstance(feature, Last) else feature.window
-        known = [row for row in known if as_of - (age or timedelta()) < row[at] <= as_of]
+        known = [row for row in known if _seen(row, at) > as_of - (age or timedelta())]
     if isinstance(feature, Last):
-        known.sort(key=lambda row: (row[at] if at != ALWAYS else 0, [(row[k] is None, row[k] or 0) for k in table.key]))
+        known.sort(key=lambda row: (_seen(row, at) or _LONG_AGO, [(row[k] is None, row[k] or 0) for k in table.key]))
         return known[-1][column] if known else None
     if isinstance(feature, Count):
         return len(known)
@@ -166,6 +173,12 @@ def naive(use_case: UseCase, feature: Feature, as_of: Any, rows: Sequence[Row]) 
     if isinstance(feature, Sum):
         return total / scale if table.kinds[column] is Kind.FLOAT else total
     return total / (len(known) * scale) if known else None
+
+
+def _seen(row: Row, at: str) -> Any:
+    """The instant from which a row's value may be seen: known then, or arrived later; None for a fact of always."""
+    instants = [row.get(arrival_column(at)), row[at] if at != ALWAYS else None]
+    return max((instant for instant in instants if instant is not None), default=None)
 
 
 def _same(use_case: UseCase, law: str, expected: pa.Table, found: pa.Table, names: Sequence[str]) -> Proof:

@@ -36,12 +36,14 @@ class _Feature:
 class _Lookup(_Feature):
     """A feature looked up in `table` by `key`: columns of the request.
 
-    `table_key` are the columns of the looked-up table they must equal (the same names when left out).
+    `table_key` are the columns of the looked-up table they must equal (the same names when left out). `missing` is the
+    value where nothing is known: null when left out, and never for Count and Sum, which say 0.
     """
 
     table: str
     key: tuple[str, ...]
     table_key: tuple[str, ...] = ()
+    missing: int | float | str | bool | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,11 +87,19 @@ class _Windowed(_Lookup):
             )
 
 
-class Count(_Windowed):
+class _Total(_Windowed):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.missing is not None:
+            raise refuse(f"feature {self.name!r}", "missing", self.missing, "an empty window counts and adds up to 0",
+                         "leave it out")  # fmt: skip
+
+
+class Count(_Total):
     """How many events with a value in `column` became known in the window: an int, 0 when none did."""
 
 
-class Sum(_Windowed):
+class Sum(_Total):
     """Exact sum of `column` over the window (INT, BOOL, or FLOAT with declared decimals); 0 when empty."""
 
 

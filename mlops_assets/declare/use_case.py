@@ -146,6 +146,9 @@ class UseCase:
             known(where, "table_key", name, table.kinds)
         known(where, "column", feature.column, table.kinds)
         self._check_lookup(where, feature, table)
+        kind, missing = self.kind_of(feature), feature.missing
+        if missing is not None and not _is_a(missing, kind):
+            raise refuse(where, "missing", missing, f"is no {kind.value}", "give a value the feature could have")
 
     def _check_lookup(self, where: str, feature: Feature, table: Table) -> None:
         assert not isinstance(feature, AtRequest)  # noqa: S101  narrowing for the type checker only
@@ -177,6 +180,14 @@ class UseCase:
             if kind is Kind.FLOAT and decimals(table, feature.column) is None:
                 raise refuse(where, "column", feature.column, "is a FLOAT without decimals",
                              "float sums depend on their order: declare decimals=...")  # fmt: skip
+
+
+def _is_a(value: object, kind: Kind) -> bool:
+    """True when a feature of this kind could have the value."""
+    if kind is Kind.FLOAT:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    wanted = {Kind.STRING: str, Kind.BOOL: bool}.get(kind, int)
+    return isinstance(value, wanted) and (kind is Kind.BOOL or not isinstance(value, bool))
 
 
 def decimals(table: Table, column: str) -> int | None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mlops_assets.core.arrivals import arrival_column
 from mlops_assets.core.features.exact import check_total, fixed_point
 from mlops_assets.core.features.keys import codes, whole
 from mlops_assets.core.features.plan import Need, Series
@@ -61,9 +62,9 @@ def question(
         if pair not in paired:
             paired[pair] = _paired(requests, series.key, table, series.table_key)
         mine, has_key, theirs, keyed = paired[pair]
-        known, there = _known_us(table, series)
+        known, there = events_of(table, series)
         wanted = keyed & np.isin(theirs, mine[has_key], kind="table")
-        seen = wanted & _matters(table, series, need, as_of_us, known, there)
+        seen = wanted & _matters(need, as_of_us, known, there)
         seq = np.flatnonzero(seen)
         value = np.zeros(len(seq), dtype=np.int64)
         if need.decimals is not None:
@@ -101,16 +102,29 @@ def _paired(
     return number[:rows], valid[:rows], number[rows:], valid[rows:]
 
 
-def _known_us(table: pa.Table, series: Series) -> tuple[Ints, Bools]:
+def events_of(table: pa.Table, series: Series) -> tuple[Ints, Bools]:
+    """When each row's value may be seen (us since 1970), and which rows are events: value and instant are there.
+
+    A value that arrived after its instant (`arrivals.py`) may be seen from its arrival on.
+    """
+    known, there = _declared_us(table, series)
+    late = arrival_column(series.at)
+    if late in table.column_names:
+        arrived, was_late = instants_us(table[late])
+        known = np.where(was_late, np.maximum(known, arrived), known)
+    return known, there & whole(table[series.column]).is_valid().to_numpy(zero_copy_only=False)
+
+
+def _declared_us(table: pa.Table, series: Series) -> tuple[Ints, Bools]:
     if series.at == ALWAYS:
         return np.full(table.num_rows, _EVER, dtype=np.int64), np.ones(table.num_rows, dtype=bool)
     return instants_us(table[series.at])
 
 
-def _matters(table: pa.Table, series: Series, need: Need, as_of_us: Ints, known: Ints, there: Bools) -> Bools:
-    matters = there & whole(table[series.column]).is_valid().to_numpy(zero_copy_only=False)
+def _matters(need: Need, as_of_us: Ints, known: Ints, there: Bools) -> Bools:
+    matters = there
     if need.reach_us is not None and len(as_of_us):
-        matters &= (known > as_of_us.min() - need.reach_us) & (known <= as_of_us.max())
+        matters = matters & (known > as_of_us.min() - need.reach_us) & (known <= as_of_us.max())
     return np.asarray(matters)
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.core.arrivals import arrival_kinds
 from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.declare import DataError, Kind, Table
 
@@ -52,7 +53,7 @@ def in_key_order(where: str, table: Table, data: pa.Table, names: Sequence[str])
     Raises DataError when a column is missing or not of its declared Arrow type, or when two rows have one key (the
     same week given twice would count every event twice).
     """
-    kinds = table.kinds
+    kinds = table.kinds | arrival_kinds(table)
     for name in dict.fromkeys([*table.key, *names]):
         _check_column(where, data, name, kinds[name])
     data = data.select(list(dict.fromkeys([*table.key, *names]))).combine_chunks()

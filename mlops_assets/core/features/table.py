@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from mlops_assets.core.arrivals import arrival_kinds
 from mlops_assets.core.features.asof import Form, native
 from mlops_assets.core.features.at_request import at_request
 from mlops_assets.core.features.engine import look_up
@@ -83,7 +84,8 @@ def _ordered(use_case: UseCase, name: str, history: Mapping[str, pa.Table], colu
     where = f"{use_case.name}.history[{name!r}]"
     if name not in history:
         raise DataError(f"{where} is missing, there is {sorted(history)}: features read it, give its validated rows.")
-    return in_key_order(where, use_case.table(name), history[name], columns)
+    late = [column for column in arrival_kinds(use_case.table(name)) if column in history[name].column_names]
+    return in_key_order(where, use_case.table(name), history[name], [*columns, *late])
 
 
 def _label_instant(use_case: UseCase) -> str:

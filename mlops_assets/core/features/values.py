@@ -16,6 +16,7 @@ from mlops_assets.core.features.exact import ratio
 from mlops_assets.core.features.keys import whole
 from mlops_assets.core.features.plan import Need, Series, microseconds, series_of
 from mlops_assets.declare import AtRequest, Count, Feature, Kind, Last, Mean, Rate, Sum, UseCase
+from mlops_assets.declare.features import Windowed
 
 
 class Reader:
@@ -36,11 +37,15 @@ class Reader:
     def feature(self, feature: Feature) -> pa.Array:
         """The feature of every request: shape (requests,), of the Arrow type of `use_case.kind_of`.
 
-        Null where the request's key holds a null, for Count and Sum too: of no one there is nothing to count.
+        Null where the request's key holds a null, for Count and Sum too: of no one there is nothing to count. Where a
+        value is `missing` by declaration, that one instead of null.
         """
         if isinstance(feature, AtRequest):
             raise TypeError(f"feature {feature.name!r} is computed from the request, not looked up")
-        series = series_of(self._use_case, feature)
+        values = self._values(series_of(self._use_case, feature), feature)
+        return values if feature.missing is None else pc.fill_null(values, pa.scalar(feature.missing, values.type))
+
+    def _values(self, series: Series, feature: Windowed | Last) -> pa.Array:
         if isinstance(feature, Last):
             return self._last(series, feature)
         n, s = self._window(series, microseconds(feature.window))

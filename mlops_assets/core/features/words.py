@@ -19,7 +19,10 @@ to asked_utc; empty when nothing did.'
     >>> describe(flights, by_name["plane_seats"])
     'The seats in planes with the same tailnum, a fact known always.'
     """
-    text = _what(use_case, feature) + (f", in {feature.unit}" if feature.unit else "")
+    text = _what(use_case, feature)
+    if not isinstance(feature, AtRequest) and feature.missing is not None:
+        text = text.removesuffix("; empty when nothing did") + f"; {feature.missing!r} where nothing is known"
+    text += f", in {feature.unit}" if feature.unit else ""
     return f"{feature.doc}: {text}." if feature.doc else f"{text[0].upper()}{text[1:]}."
 
 
