@@ -7,8 +7,9 @@ import dagster as dg
 from mlops_assets.graph.lifecycle import build_lifecycle, resources
 from mlops_assets.stores.settings import settings
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
+from mlops_assets.use_cases.parking import PARKING
 
-USE_CASES = (FLIGHT_DELAYS,)
+USE_CASES = (FLIGHT_DELAYS, PARKING)
 PLACES = settings(os.environ)
 
 defs = dg.Definitions.merge(*(build_lifecycle(use_case, PLACES) for use_case in USE_CASES), resources(PLACES))

@@ -93,7 +93,7 @@ def history(use_case: UseCase, weeks: Mapping[str, Mapping[str, pa.Table]]) -> d
 def _columns(use_case: UseCase) -> list[tuple[str, str, str]]:
     kinds = use_case.request_table.kinds
     named = {f.name for f in use_case.features}
-    asked = (*use_case.request_table.key, use_case.requests.as_of)
+    asked = dict.fromkeys((*use_case.request_table.key, use_case.requests.as_of))
     own = [(name, kinds[name].value, "the request") for name in asked if name not in named]
     features = [(f.name, use_case.kind_of(f).value, describe(use_case, f)) for f in use_case.features]
     label = use_case.label

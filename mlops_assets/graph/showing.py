@@ -23,6 +23,7 @@ def table_columns(table: Table) -> list[tuple[str, str, str]]:
         parts = [
             column.doc,
             column.unit,
+            f"wall clock of {column.zone}" if column.zone else "",
             _bounds(column),
             _known(column.known_at),
             "" if column.nullable else "never null",

@@ -41,7 +41,8 @@ def table_bounds(table: Table) -> tuple[Bounds, ...]:
 def feature_bounds(use_case: UseCase) -> tuple[Bounds, ...]:
     """What a feature table promises: a request's key and instant are there, a rate lies in 0..1, a count is >= 0."""
     requests = use_case.request_table
-    own = [(name, requests.kinds[name], False, None, None) for name in (*requests.key, use_case.requests.as_of)]
+    asked = dict.fromkeys((*requests.key, use_case.requests.as_of))
+    own = [(name, requests.kinds[name], False, None, None) for name in asked]
     features: list[Bounds] = []
     for feature in use_case.features:
         least = 0.0 if isinstance(feature, Rate | Count) else None

@@ -49,11 +49,11 @@ def calibration_svg(calibration: Calibration, *, task: Task, unit: str = "") -> 
         above.plot(line, line, color=_QUIET, linewidth=1, linestyle="--", label="says what happens")
         above.plot(predicted, actual, color=_MODEL, marker="o", label="a tenth of the validation rows")
         above.set_ylabel(_named(what, sign))
+        shown = [f"{v * scale:.1f}" if percent else _three_digits(v)
+                 for v in (calibration.mean_prediction, calibration.mean_actual, calibration.ece)]  # fmt: skip
         above.set_title(
-            f"Predicted {calibration.mean_prediction * scale:.1f}{_gap(sign)}, {what} "
-            f"{calibration.mean_actual * scale:.1f}{_gap(sign)} over {calibration.rows:,} rows\n"
-            f"calibration error (mean distance to the line) {calibration.ece * scale:.1f}"
-            f"{' points' if percent else _gap(sign)}"
+            f"Predicted {shown[0]}{_gap(sign)}, {what} {shown[1]}{_gap(sign)} over {calibration.rows:,} rows\n"
+            f"calibration error (mean distance to the line) {shown[2]}{' points' if percent else _gap(sign)}"
         )
         above.legend(loc="upper left")
         width = (high - low + 2 * rim) / 60
@@ -139,6 +139,11 @@ def _words(metric: str) -> str:
 
 def _named(what: str, sign: str) -> str:
     return f"{what} ({sign})" if sign else what
+
+
+def _three_digits(value: float) -> str:
+    """A label may count in thousandths or in thousands: three digits of it, never fewer than its whole part."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _gap(sign: str) -> str:

@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mlops_assets.core.calibration import calibrate
 from mlops_assets.core.fitting import WeekMetric, fit
 from mlops_assets.core.plots.training import calibration_svg, importances_svg, weekly_svg
 from mlops_assets.declare import Task
@@ -42,6 +43,17 @@ def test_the_figures_are_said_in_words(case):
     assert (b"happened (%)" if task is Task.CLASSIFICATION else b"actual mean (min)") in found["calibration"]
     assert f"{model.importances['weight']:.1%}".encode() in found["importances"]
     assert b"lower is better" in found["weekly"] and b"2024-01-29" in found["weekly"]
+
+
+def test_a_label_of_shares_and_one_of_thousands_are_said_in_three_digits():
+    small = calibrate([0.12, 0.52, 0.61], [0.1234, 0.5049, 0.6123])
+    large = calibrate([12_000, 52_000, 61_000], [12_340, 50_490, 61_230])
+
+    said = [calibration_svg(c, task=Task.REGRESSION, unit="car").decode() for c in (small, large)]
+
+    assert "Predicted 0.414 car, actual mean 0.417 car over 3 rows" in said[0]
+    assert "(mean distance to the line) 0.00693 car" in said[0]
+    assert "Predicted 41,353 car, actual mean 41,667 car over 3 rows" in said[1]
 
 
 def test_a_year_of_weeks_and_a_hundred_features_stay_small():
