@@ -19,6 +19,7 @@ from mlops_assets.declare import (
     Table,
     Zone,
 )
+from mlops_assets.declare.use_case import decimals
 
 AT = Column(name="at", kind=Kind.INSTANT, known_at=ALWAYS)
 N = Column(name="n", kind=Kind.INT, known_at="at")
@@ -163,7 +164,46 @@ def test_arithmetic_on_instants_gives_instants(rule: Plus | NextClock) -> None:
         Derived(name="d", rule=rule, known_at=ALWAYS, kind=Kind.INT)
 
 
-@pytest.mark.parametrize("zone", ["", "Mars/Olympus", "America", "../../etc/passwd", "x" * 300, "a\0b", None, 5])
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [("share", "minutes == 'share (float)', minutes are whole numbers, an INT"), ("at", "minutes == 'at (instant)'")],
+)
+def test_minutes_are_a_column_of_whole_numbers(minutes: str, said: str) -> None:
+    columns = (AT, N, Column(name="share", kind=Kind.FLOAT, known_at="at"))
+    late = Derived(name="late", rule=Plus(of="at", minutes=minutes), known_at="late")
+
+    with pytest.raises(DeclarationError) as refused:
+        replace(VISITS, columns=columns, derived=(late,))
+    assert str(refused.value).startswith(f"Table 'visits'.derived['late']: {said}")
+    with pytest.raises(DeclarationError, match=r"of == 'n \(int\)', minutes are added to an INSTANT: name one"):
+        replace(VISITS, derived=(Derived(name="late", rule=Plus(of="n", minutes=5), known_at="late"),))
+
+
+def test_a_derived_float_may_fix_its_decimals_and_no_other_kind() -> None:
+    half = Derived(name="half", rule=Compute(fn=doubled, reads=("n",)), kind=Kind.FLOAT, decimals=2, known_at="at")
+    table = replace(VISITS, derived=(half, replace(half, name="free", decimals=None)))
+
+    assert [decimals(table, name) for name in ("half", "free", "n")] == [2, None, 0]
+    with pytest.raises(DeclarationError, match=r"Derived 'half': decimals == 2, must be 0\.\.9 on a FLOAT"):
+        replace(half, kind=Kind.INT)
+
+
+def test_only_an_instant_lands_by_the_clocks_of_a_zone() -> None:
+    assert replace(AT, zone="Europe/London").zone == "Europe/London"
+    with pytest.raises(DeclarationError, match=r"Column 'n': zone == 'Europe/London', only an INSTANT has a zone"):
+        replace(N, zone="Europe/London")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "localtime", "posix/Europe/London", "posixrules", "right/UTC", 5])
+def test_a_column_has_no_zone_of_the_machines_own(zone: Any) -> None:
+    with pytest.raises(DeclarationError, match=r"Column 'at': zone == .*is no IANA zone: e\.g\. "):
+        replace(AT, zone=zone)
+
+
+@pytest.mark.parametrize(
+    "zone", ["", "Mars/Olympus", "America", "../../etc/passwd", "x" * 300, "a\0b", None, 5, "localtime", "Factory",
+             "posix/UTC", "right/UTC", "posixrules"]
+)  # fmt: skip
 def test_a_zone_that_does_not_exist_is_refused(zone: Any) -> None:
     with pytest.raises(DeclarationError, match=r"Zone of 'dest': otherwise\['SJU'\] == .*is no IANA zone: e\.g\. "):
         Zone(place="dest", table="airports", key="faa", column="tzone", otherwise={"SJU": zone})
