@@ -76,6 +76,15 @@ class Weekly:
             "Nothing was run."
         )
 
+    def week_of(self, moment: datetime) -> str:
+        """The key of the week an aware instant lies in; may lie outside the axis.
+
+        >>> Weekly(start="2012-12-31", timezone="America/New_York").week_of(datetime(2013, 1, 7, 4, 59, tzinfo=UTC))
+        '2012-12-31'
+        """
+        day = moment.astimezone(ZoneInfo(self.timezone)).date()
+        return (day - timedelta(days=day.weekday())).isoformat()
+
     def shift(self, key: str, weeks: int) -> str:
         """The key `weeks` later (earlier when negative); may lie outside the axis."""
         return (date.fromisoformat(key) + weeks * WEEK).isoformat()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_assets.core.validation.beside import Beside
 from mlops_assets.core.validation.conform import conform, schema_problems
 from mlops_assets.core.validation.deriving import derive, derive_following
 from mlops_assets.core.validation.reasons import Reasons
@@ -39,14 +40,20 @@ class Validated:
         return all(rule.passed for rule in self.rules)
 
 
-def validate(use_case: UseCase, landed: Mapping[str, pa.Table], partition: str) -> dict[str, Validated]:
-    """Table name -> verdict, for every table of the use case. Raises DataError when a table was not landed."""
+def validate(
+    use_case: UseCase, landed: Mapping[str, pa.Table], partition: str, told: Mapping[str, pa.Table] | None = None
+) -> dict[str, Validated]:
+    """Table name -> verdict, for every table of the use case. Raises DataError when a table was not landed.
+
+    `told[name]` are the rows of a table that single events told (`beside.py`): they count beside the file's.
+    """
     absent = [t.name for t in use_case.tables if t.name not in landed]
     if absent:
         raise DataError(f"{use_case.name}: tables {absent} were not landed for {partition}.")
     done: dict[str, Validated] = {}
     for table in _lookups_first(use_case):
-        done[table.name] = _one(use_case, table, landed[table.name], done, partition)
+        lookups = {name: validated.clean for name, validated in done.items()}
+        done[table.name] = judge(use_case, table, landed[table.name], lookups, partition, (told or {}).get(table.name))
     return {t.name: done[t.name] for t in use_case.tables}
 
 
@@ -65,21 +72,31 @@ def _lookups_first(use_case: UseCase) -> list[Table]:
     return order
 
 
-def _one(use_case: UseCase, table: Table, landed: pa.Table, done: Mapping[str, Validated], partition: str) -> Validated:
-    reasons = Reasons(landed.num_rows)
+def judge(
+    use_case: UseCase,
+    table: Table,
+    landed: pa.Table,
+    lookups: Mapping[str, pa.Table],
+    partition: str,
+    told: pa.Table | None = None,
+) -> Validated:
+    """One table of one week through all rules. `lookups` are the validated tables that zones are read from."""
     problems = schema_problems(table, landed)
     if problems:
-        return Validated(clean=landed.slice(0, 0), quarantined=_quarantined(landed, reasons), completeness=0.0,
-                         rules=(schema_outcome(table, problems),), by_rule={})  # fmt: skip
-    rows = conform(table, landed, reasons)
+        return Validated(clean=landed.slice(0, 0), quarantined=_quarantined(landed, Reasons(landed.num_rows)),
+                         completeness=0.0, rules=(schema_outcome(table, problems),), by_rule={})  # fmt: skip
+    beside = Beside(table, landed, told)
+    reasons = Reasons(beside.raw.num_rows)
+    rows = beside.joined(conform(table, landed, reasons), reasons)
     judge_rows(table, rows, reasons)
-    rows = derive(table, rows, {name: v.clean for name, v in done.items()}, reasons)
+    rows = beside.not_yet(derive(table, rows, lookups, reasons))
     _judge_times(use_case, table, rows, partition, reasons)
     conflicts = _judge_keys(table, rows, reasons)
-    clean = derive_following(table, rows.filter(pa.array(~reasons.bad)))
+    good = pa.array(~reasons.bad)
+    clean = derive_following(table, rows.filter(good))
     return Validated(
-        clean=clean,
-        quarantined=_quarantined(landed, reasons),
+        clean=beside.with_arrivals(clean, good),
+        quarantined=_quarantined(beside.raw, reasons),
         rules=(schema_outcome(table, []), *judge_table(table, clean, conflicts, reasons)),
         by_rule=reasons.by_rule,
         completeness=_days_seen(use_case, table, clean, partition),
@@ -88,7 +105,7 @@ def _one(use_case: UseCase, table: Table, landed: pa.Table, done: Mapping[str, V
 
 def _judge_times(use_case: UseCase, table: Table, rows: pa.Table, partition: str, reasons: Reasons) -> None:
     """A row must belong to its week, be known before anyone stops looking, and be askable if it is a request."""
-    if table is use_case.request_table:
+    if table.name == use_case.requests.table:
         _judge_request(use_case, table, rows, reasons)
     if table.snapshot:
         return

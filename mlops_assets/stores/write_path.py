@@ -1,0 +1,183 @@
+"""The one way in for what becomes known: files and single events, to the offline history and the online store.
+
+    event -> gate -> journal (durable: this is "accepted") -> online store
+    file  -> gate -> validated_dataset -> journal (so that the same by an event is a duplicate) -> online store
+
+Every step may be done again: what is there stays. Whoever is killed between the journal and the online store loses
+nothing, the next one catches up.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from mlops_assets.core.online import OnlineStore, changes
+from mlops_assets.core.online.ordered import ordered
+from mlops_assets.core.online.totals import Applied, Change
+from mlops_assets.core.validation.events import event_table, judge_told, told_rows
+from mlops_assets.core.validation.told import Told, complete_groups, plain, tell, typed
+from mlops_assets.declare import DataError, Table, UseCase
+from mlops_assets.stores.crashpoints import reach
+from mlops_assets.stores.journal import Journal, State
+
+CAUGHT_UP = "journal"  # note: the last event the online store has
+CHUNK = 2000  # keys a transaction: look-ups wait for none of it, and progress shows
+
+Lookups = Callable[[], Mapping[str, pa.Table]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one event: accepted, a duplicate, or quarantined with its reason."""
+
+    status: Literal["accepted", "duplicate", "quarantined"]
+    reason: str = ""
+
+
+class WritePath:
+    """The write path of one use case. `lookups` gives the validated tables that derived columns look zones up in."""
+
+    def __init__(self, use_case: UseCase, journal: Journal, online: OnlineStore, lookups: Lookups = dict) -> None:
+        self._use_case, self._journal, self._online, self._lookups = use_case, journal, online, lookups
+
+    def accept(self, name: str, events: Sequence[Mapping[str, Any]], arrived_us: int) -> list[Outcome]:
+        """Take events of one table that arrive now; one outcome for each, in order. When it returns, all of them are
+        durable. `arrived_us` (us since 1970) never runs backwards: an earlier one counts as that of the last event.
+
+        Raises DataError for a table that events cannot tell of.
+        """
+        table = event_table(self._use_case, name)
+        outcomes: list[Outcome | None] = [None] * len(events)
+        lookups = self._lookups() if table.looks_up else {}
+        with self._journal.changing():
+            arrived_us = max(arrived_us, self._journal.last_arrival() or arrived_us)
+            for turn in self._turns(table, events, outcomes, arrived_us):
+                self._take(table, turn, events, outcomes, lookups, arrived_us)
+            reach("journal.written")
+        reach("journal.kept")
+        self.catch_up(lookups)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def catch_up(self, lookups: Mapping[str, pa.Table] | None = None) -> Applied:
+        """Bring to the online store every event that the journal has and it has not."""
+        last, rows = self._journal.touched(int(self._online.note(CAUGHT_UP) or 0))
+        merged: dict[tuple[str, bytes], Change] = {}
+        for name, keys in rows.items():
+            table = self._use_case.table(name)
+            states = list(self._journal.states(name, keys).values())
+            known = lookups if lookups is not None else self._lookups()
+            merged.update(
+                changes(self._use_case, table, told_rows(self._use_case, table, [s.told for s in states], known))
+            )
+        return self._online.apply(merged, {CAUGHT_UP: str(last)}) if rows else Applied()
+
+    def land(
+        self, week: str, landed: Mapping[str, pa.Table], corrected: Mapping[str, pa.Table], notes: Mapping[str, str]
+    ) -> Iterator[tuple[int, int, Applied]]:
+        """Bring a week's validated tables to the online store, chunk by chunk: (keys done, keys in all, what happened).
+
+        `corrected` are the tables applied for this week before. The notes are written with the last chunk; killed
+        before, the same call does what is left. Duplicates of single events are found, not counted twice.
+        """
+        todo: list[tuple[tuple[str, bytes], Change]] = []
+        for name, rows in landed.items():
+            table = self._use_case.table(name)
+            if not table.snapshot:
+                with self._journal.changing():
+                    self._journal.land(name, week, self._of_file(table, week, rows))
+            todo.extend(changes(self._use_case, table, rows, corrected.get(name)).items())
+        for start in range(0, max(len(todo), 1), CHUNK):
+            chunk, done = dict(todo[start : start + CHUNK]), min(start + CHUNK, len(todo))
+            reach("online.chunk")
+            yield done, len(todo), self._online.apply(chunk, notes if done == len(todo) else None)
+
+    def _turns(
+        self, table: Table, events: Sequence[Mapping[str, Any]], outcomes: list[Outcome | None], arrived_us: int
+    ) -> Iterator[dict[bytes, int]]:
+        """The events by row, one of each row a turn; those without a key are refused at once."""
+        waiting: list[tuple[bytes, int]] = []
+        for number, event in enumerate(events):
+            try:
+                waiting.append((_row_key(table, event), number))
+            except DataError as error:
+                outcomes[number] = self._refuse(table, event, arrived_us, str(error))
+        while waiting:
+            turn: dict[bytes, int] = {}
+            later = []
+            for key, number in waiting:
+                if key in turn:
+                    later.append((key, number))
+                else:
+                    turn[key] = number
+            yield turn
+            waiting = later
+
+    def _take(
+        self,
+        table: Table,
+        turn: Mapping[bytes, int],
+        events: Sequence[Mapping[str, Any]],
+        outcomes: list[Outcome | None],
+        lookups: Mapping[str, pa.Table],
+        arrived_us: int,
+    ) -> None:
+        before = self._journal.states(table.name, turn)
+        fresh: list[tuple[bytes, int, Told]] = []
+        for key, number in turn.items():
+            known = before[key].told if key in before else Told()
+            try:
+                after = tell(table, known, events[number], arrived_us)
+            except DataError as error:
+                outcomes[number] = self._refuse(table, events[number], arrived_us, str(error))
+                continue
+            if after is known:
+                outcomes[number] = Outcome(status="duplicate")
+            else:
+                fresh.append((key, number, after))
+        verdicts = judge_told(self._use_case, table, [told for _, _, told in fresh], lookups, arrived_us)
+        for (key, number, told), verdict in zip(fresh, verdicts, strict=True):
+            if verdict.week is None:
+                outcomes[number] = self._refuse(table, events[number], arrived_us, verdict.reason)
+            else:
+                self._journal.add(table.name, State(key, verdict.week, told, True), events[number], arrived_us)
+                outcomes[number] = Outcome(status="accepted")
+
+    def _refuse(self, table: Table, event: Mapping[str, Any], arrived_us: int, reason: str) -> Outcome:
+        self._journal.refuse(table.name, event, arrived_us, reason)
+        return Outcome(status="quarantined", reason=reason)
+
+    def _of_file(self, table: Table, week: str, rows: pa.Table) -> list[State]:
+        """What a file says of each row; a row that events told keeps what they told and when."""
+        columns = {c.name: rows[c.name].to_pylist() for c in table.columns}
+        kinds = [table.kinds[name] for name in table.key]
+        on_time = dict.fromkeys(sorted(complete_groups(table, frozenset(columns))))
+        states = []
+        for n in range(rows.num_rows):
+            values = {name: _kept(column[n]) for name, column in columns.items()}
+            key = ordered([columns[name][n] for name in table.key], kinds)
+            states.append(State(key, week, Told(values=values, arrived=on_time), False))
+        told = {state.row: state for state in self._journal.told(table.name, week)}
+        return [_beside(state, told[state.row]) if state.row in told else state for state in states]
+
+
+def _beside(file: State, told: State) -> State:
+    merged = Told(values={**file.told.values, **told.told.values}, arrived={**file.told.arrived, **told.told.arrived})
+    return State(file.row, file.week, merged, True)
+
+
+def _row_key(table: Table, event: Mapping[str, Any]) -> bytes:
+    own = {c.name: c for c in table.columns}
+    values = []
+    for name in table.key:
+        if name not in event or event[name] is None:
+            raise DataError(f"{name} is missing: an event names its row by {list(table.key)}")
+        values.append(typed(own[name], plain(own[name], event[name])))
+    return ordered(values, [table.kinds[name] for name in table.key])
+
+
+def _kept(value: Any) -> Any:
+    """A validated value in the form of `told.plain`."""
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
