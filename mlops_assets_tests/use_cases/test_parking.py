@@ -1,4 +1,4 @@
-"""The second use case: its files are as their page says, its label is what a hand finds, its model beats persistence."""
+"""The second use case: files as their page says, a label as a hand finds it, a model that beats persistence."""
 
 import hashlib
 import re
