@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 from mlops_assets.core.arrivals import arrival_column, arrival_kinds
 from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.features import at_request, feature_table, native, portable
+from mlops_assets.core.online import OnlineFeatures
+from mlops_assets.core.online.skew import projected
 from mlops_assets.declare import ALWAYS, AtRequest, Count, DataError, Feature, Kind, Last, Sum, Table, UseCase
 from mlops_assets.declare.use_case import decimals
 
@@ -59,6 +61,7 @@ def battery(
         forms_agree(use_case, requests, history),
         future_blind(use_case, requests, history, cuts=cuts),
         naive_agrees(use_case, requests, history, sample=sample, seed=seed),
+        served_agrees(use_case, requests, history, sample=sample, seed=seed),
     )
 
 
@@ -120,6 +123,26 @@ def naive_agrees(use_case: UseCase, requests: pa.Table, history: Tables, *, samp
     asked, made = asked.take(pa.array(rows, pa.int64())), made.take(pa.array(rows, pa.int64()))
     expected = naive_table(use_case, asked, history)
     return _same(use_case, "the naive engine agrees", expected, made, expected.column_names)
+
+
+def served_agrees(use_case: UseCase, requests: pa.Table, history: Tables, *, sample: int = 50, seed: int = 0) -> Proof:
+    """The online store that `history` projects to serves the values of the feature table, all at once and one by one.
+
+    For `sample` requests (all, when there are fewer), in the order asked.
+    """
+    made, law = feature_table(use_case, requests, history), "what is served is what is trained on"
+    key = [(name, "ascending") for name in use_case.request_table.key]
+    rows = pa.array(np.sort(np.random.default_rng(seed).permutation(made.num_rows)[:sample]), pa.int64())
+    asked, made = requests.sort_by(key).take(rows), made.take(rows)
+    order = pc.sort_indices(asked[use_case.requests.as_of])
+    asked, made = asked.take(order), made.take(order)
+    online = OnlineFeatures(use_case, projected(use_case, history))
+    vectors = [online.vector(request).values for request in asked.to_pylist()]
+    columns = {f.name: pa.array([v[f.name] for v in vectors], ARROW[use_case.kind_of(f)]) for f in use_case.features}
+    one_by_one = pa.table({name: asked[name] for name in use_case.request_table.key} | columns)
+    names = [f.name for f in use_case.features]
+    compared = sum(_same(use_case, law, made, served, names).compared for served in (online.table(asked), one_by_one))
+    return Proof(law=law, compared=compared)
 
 
 def naive_table(use_case: UseCase, requests: pa.Table, history: Tables) -> pa.Table:

@@ -33,6 +33,7 @@ def test_the_flights_keep_every_law() -> None:
         "native equals portable",
         "what is not yet known changes nothing",
         "the naive engine agrees",
+        "what is served is what is trained on",
     ]
     assert all(proof.compared > 500 for proof in proofs)
 
@@ -42,6 +43,7 @@ def test_every_instant_of_a_small_world_is_blind_to_its_future() -> None:
     assert str(conformance.naive_agrees(SHOP, WORLD, HISTORY)) == (
         "the naive engine agrees: 192 values compared, none differs"
     )
+    assert conformance.served_agrees(SHOP, WORLD, HISTORY).compared == 2 * 12 * 14
 
 
 def peeking(use_case: UseCase, requests: pa.Table, history: Mapping[str, pa.Table], **how: Any) -> pa.Table:
@@ -71,6 +73,7 @@ def in_order_of_arrival(use_case: UseCase, requests: pa.Table, history: Mapping[
     [
         (peeking, conformance.future_blind, "what is not yet known changes nothing, but for the request {'shop': 'a'"),
         (peeking, conformance.naive_agrees, "feature 'last_amount' is None here and 4 there"),
+        (peeking, conformance.served_agrees, "what is served is what is trained on, but for the request {'shop': 'a'"),
         (losing, conformance.nothing_lost, "12 requests became 10 rows"),
         (in_order_of_arrival, conformance.order_blind, "row order, chunks and threads change nothing, but for"),
     ],
