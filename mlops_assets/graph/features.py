@@ -1,11 +1,10 @@
 """Stage 2, features: every request of the week with what was known when it was asked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.features import describe, feature_table
@@ -74,7 +73,9 @@ def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
                 "dagster/row_count": table.num_rows,
                 "rows without label": table[use_case.label.column].null_count,
                 "weeks looked at": f"{min(weeks)} .. {max(weeks)}",
-                "features": showing.records(_coverage(use_case, table)),
+                "in words, coverage, distributions": dg.MetadataValue.asset(
+                    dg.AssetKey([use_case.name, "feature_catalogue"])
+                ),
             },
         )
 
@@ -85,9 +86,14 @@ def history(use_case: UseCase, weeks: Mapping[str, Mapping[str, pa.Table]]) -> d
     """Each table over all weeks; of a snapshot only the newest week's."""
     newest = max(weeks)
     return {
-        t.name: weeks[newest][t.name] if t.snapshot else pa.concat_tables([w[t.name] for w in weeks.values()])
+        t.name: weeks[newest][t.name] if t.snapshot else joined([w[t.name] for w in weeks.values()])
         for t in use_case.tables
     }
+
+
+def joined(weeks: Sequence[pa.Table]) -> pa.Table:
+    """One table over several weeks; a week without late arrivals has no columns for them, and all of it was on time."""
+    return pa.concat_tables(weeks, promote_options="default")
 
 
 def _columns(use_case: UseCase) -> list[tuple[str, str, str]]:
@@ -98,19 +104,3 @@ def _columns(use_case: UseCase) -> list[tuple[str, str, str]]:
     features = [(f.name, use_case.kind_of(f).value, describe(use_case, f)) for f in use_case.features]
     label = use_case.label
     return [*own, *features, (label.column, kinds[label.column].value, f"the label: {label.doc}")]
-
-
-def _coverage(use_case: UseCase, table: pa.Table) -> list[dict[str, Any]]:
-    """A line for each feature: how often it is known, and between what its values lie (the words are in "Columns")."""
-    rows = max(table.num_rows, 1)
-    shown = []
-    for feature in use_case.features:
-        values = table[feature.name]
-        line: dict[str, Any] = {"feature": feature.name, "known": f"{1 - values.null_count / rows:.1%}"}
-        if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-            ends = pc.min_max(values).as_py()
-            line |= {"least": ends["min"], "mean": pc.mean(values).as_py(), "greatest": ends["max"]}
-        else:
-            line |= {"least": None, "mean": None, "greatest": f"{pc.count_distinct(values).as_py()} values"}
-        shown.append(line | {"unit": feature.unit})
-    return shown

@@ -14,14 +14,18 @@ import pyarrow as pa
 from mlops_assets.core.arrow_types import landed_type
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.validation import RuleOutcome, Validated, rule_names, validate
+from mlops_assets.core.validation.events import told_table
 from mlops_assets.core.versions import table_version
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.online import FeatureStore
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Store, Upstream
 from mlops_assets.graph.types import artifact_type, table_bounds
 from mlops_assets.stores.landing import Landing
+
+TOLD = ".events"  # a table of raw data beside the landed one: what single events told of the week
 
 
 class LandingZone(dg.ConfigurableResource):
@@ -46,26 +50,42 @@ def raw_data(use_case: UseCase) -> dg.AssetsDefinition:
         metadata={"landing": {t.name: f"{use_case.name}/{t.landing}" for t in use_case.tables}},
         **showing.owned(use_case),
     )
-    def asset(context: dg.AssetExecutionContext, landing: LandingZone) -> dg.MaterializeResult:
+    def asset(
+        context: dg.AssetExecutionContext, landing: LandingZone, feature_store: FeatureStore
+    ) -> dg.MaterializeResult:
         with refusals():
             partition = partition_of(context, use_case)
             zone = Landing(f"{landing.url.rstrip('/')}/{use_case.name}")
-            landed = {
-                t.name: zone.read(t.landing, partition, columns={c.name: landed_type(c) for c in t.columns})
-                for t in use_case.tables
-            }
-            files = {
-                name: {"file": file.path, "rows": file.table.num_rows, "bytes": file.bytes, "sha256": file.sha256}
-                for name, file in landed.items()
-            }
-            artifact = Artifact(tables={name: file.table for name, file in landed.items()}, about={"files": files})
+            told = _told(use_case, feature_store, partition)
+            files, tables = {}, {f"{name}{TOLD}": rows for name, rows in told.items()}
+            for t in use_case.tables:
+                columns = {c.name: landed_type(c) for c in t.columns}
+                if t.name in told and not zone.has(t.landing, partition):  # a week that came by events needs no file
+                    tables[t.name] = pa.schema(columns).empty_table()
+                    continue
+                file = zone.read(t.landing, partition, columns=columns)
+                tables[t.name] = file.table
+                files[t.name] = {"file": file.path, "rows": file.table.num_rows, "bytes": file.bytes,
+                                 "sha256": file.sha256}  # fmt: skip
+            artifact = Artifact(tables=tables, about={"files": files})
         shown = [{"table": n, **facts, "data version": artifact.part_versions[n]} for n, facts in files.items()]
         return dg.MaterializeResult(
             value=artifact,
-            metadata={"dagster/row_count": landed[main.name].table.num_rows, "files": showing.records(shown)},
+            metadata={
+                "dagster/row_count": tables[main.name].num_rows,
+                "files": showing.records(shown),
+                "rows told by events": sum(rows.num_rows for rows in told.values()),
+            },
         )
 
     return asset
+
+
+def _told(use_case: UseCase, feature_store: FeatureStore, partition: str) -> dict[str, pa.Table]:
+    """By table the rows of a week that single events told, where there are any."""
+    with feature_store.journal(use_case) as journal:
+        states = {t.name: journal.told(t.name, partition) for t in use_case.tables if not t.snapshot}
+    return {name: told_table(use_case.table(name), [s.told for s in rows]) for name, rows in states.items() if rows}
 
 
 def validated_dataset(use_case: UseCase) -> dg.AssetsDefinition:
@@ -98,7 +118,10 @@ def validated_dataset(use_case: UseCase) -> dg.AssetsDefinition:
     def asset(context: dg.AssetExecutionContext, store: Store, raw: Upstream) -> Iterator[Any]:
         with refusals():
             partition = partition_of(context, use_case)
-            tables = validate(use_case, raw.one().tables, partition)
+            given = raw.one().tables
+            landed = {name: rows for name, rows in given.items() if not name.endswith(TOLD)}
+            told = {name.removesuffix(TOLD): rows for name, rows in given.items() if name.endswith(TOLD)}
+            tables = validate(use_case, landed, partition, told)
             _keep_quarantine(store, use_case, partition, tables, context.run_id)
         for outcome in (rule for table in tables.values() for rule in table.rules):
             yield _check(outcome, key)

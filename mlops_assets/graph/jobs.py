@@ -2,8 +2,8 @@
 
 | job | assets |
 |---|---|
-| `<use case>_data` | raw_data, validated_dataset, feature_table |
-| `<use case>_train` | trained_model, registry_entry |
+| `<use case>_data` | raw_data, validated_dataset, online_features, feature_table, feature_catalogue |
+| `<use case>_train` | trained_model, registry_entry, feature_catalogue (which tells of the new version) |
 | `<use case>_monitor` | drift_report |
 | `<use case>_lifecycle` | all of them |
 """
@@ -14,11 +14,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from mlops_assets.declare import UseCase
 
 STAGES = {
-    "data": ("raw_data", "validated_dataset", "feature_table"),
-    "train": ("trained_model", "registry_entry"),
+    "data": ("raw_data", "validated_dataset", "online_features", "feature_table", "feature_catalogue"),
+    "train": ("trained_model", "registry_entry", "feature_catalogue"),
     "monitor": ("drift_report",),
 }
-LIFECYCLE = tuple(artifact for stage in STAGES.values() for artifact in stage)
+LIFECYCLE = tuple(dict.fromkeys(artifact for stage in STAGES.values() for artifact in stage))
 
 
 def job_name(use_case: str, job: str) -> str:

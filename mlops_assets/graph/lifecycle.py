@@ -3,11 +3,14 @@
 import dagster as dg
 
 from mlops_assets.declare import UseCase
+from mlops_assets.graph.catalogue import feature_catalogue
 from mlops_assets.graph.features import feature_asset
 from mlops_assets.graph.ingest import LandingZone, raw_data, validated_dataset
 from mlops_assets.graph.jobs import jobs, weekly_schedule
 from mlops_assets.graph.monitoring import drift_report
+from mlops_assets.graph.online import FeatureStore, online_features
 from mlops_assets.graph.registry import registry_entry, tracker_key
+from mlops_assets.graph.skew import served_equals_trained
 from mlops_assets.graph.storage import Store, StoreIO
 from mlops_assets.graph.tracking import mlflow_tracking
 from mlops_assets.graph.training import trained_model
@@ -28,11 +31,14 @@ def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
         assets=[
             raw_data(use_case),
             validated_dataset(use_case),
+            online_features(use_case),
             feature_asset(use_case),
             trained_model(use_case),
             registry_entry(use_case),
+            feature_catalogue(use_case),
             drift_report(use_case),
         ],
+        asset_checks=[served_equals_trained(use_case)],
         jobs=declared,
         schedules=[weekly_schedule(use_case, declared[-1])],
         resources={tracker_key(use_case): mlflow_tracking.configured(tracker)},
@@ -46,6 +52,7 @@ def resources(settings: Settings) -> dg.Definitions:
             "io_manager": StoreIO(url=settings.store, root=str(settings.root)),
             "store": Store(url=settings.store),
             "landing": LandingZone(url=settings.landing),
+            "feature_store": FeatureStore(online=settings.online, journals=settings.journal),
         },
         executor=dg.in_process_executor,
     )

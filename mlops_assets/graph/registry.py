@@ -12,6 +12,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.core.artifact import Artifact
+from mlops_assets.core.encoding import Encoder
 from mlops_assets.core.frames import to_frame
 from mlops_assets.core.promotion import Judgement, judge
 from mlops_assets.core.verdicts import Verdict
@@ -159,6 +160,7 @@ def _result(
         "candidate_digest": candidate.blobs["model"].version,
         "data_version": version.tags["data_version"],
         "training_set": version.tags["training_set"],
+        "features": list(Encoder.from_json(candidate.blobs["encoder"].data).features),
         "against": before.name if before else "baseline",
         "judgement": judgement.to_json(),
         "champion": after.champion,

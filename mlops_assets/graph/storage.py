@@ -9,9 +9,10 @@ Which weeks must exist is declared on the AssetIn:
 | every | all weeks of the window that lie on the axis |
 | unbroken | the weeks up to the last one without a gap; earlier ones may be missing altogether |
 | latest | the newest week of the window that exists, if any |
+| existing | all weeks of the window that exist, maybe none |
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,8 @@ class Upstream:
         missing = [key for key in self.keys if key not in found]
         if self.load == "latest":
             return dict(list(found.items())[-1:])
+        if self.load == "existing":
+            return found
         if self.load == "unbroken" and found:
             first = min(found)
             missing = [key for key in missing if key > first]
@@ -55,17 +58,17 @@ class Upstream:
             )
         return found
 
-    def read(self) -> list[tuple[Ref, Artifact]]:
-        """Every week's ref and verified artifact, oldest first; noted as read."""
+    def read(self, parts: Collection[str] | None = None) -> list[tuple[Ref, Artifact]]:
+        """Every week's ref and verified artifact (all parts or those named), oldest first; noted as read."""
         loaded = []
         for ref in self.refs().values():
-            loaded.append((ref, self.store.load_ref(ref)))
+            loaded.append((ref, self.store.load_ref(ref, parts=parts)))
             self.note(ref)
         return loaded
 
-    def artifacts(self) -> dict[str, Artifact]:
+    def artifacts(self, parts: Collection[str] | None = None) -> dict[str, Artifact]:
         """Partition -> artifact, oldest first."""
-        return {ref.partition: artifact for ref, artifact in self.read()}
+        return {ref.partition: artifact for ref, artifact in self.read(parts)}
 
     def beside(self, asset: str, keys: tuple[str, ...], load: str) -> "Upstream":
         """A handle on another asset for the same step: for what Dagster cannot draw, an asset's own earlier weeks."""

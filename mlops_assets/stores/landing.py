@@ -61,6 +61,11 @@ class Landing:
         table = parsed_table(data, path, columns=columns)
         return Landed(table=table, path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
+    def has(self, pattern: str, partition: str) -> bool:
+        """True when the partition has a file. Raises `DataError` when its path leaves the root."""
+        folder, _, name = self.path(pattern, partition).rpartition("/")
+        return name in self.place.names(folder)
+
     def path(self, pattern: str, partition: str) -> str:
         """The path of a partition's file from the root. Raises `DataError` when it would leave the root."""
         check_name("partition", partition, error=DataError)

@@ -5,6 +5,8 @@
 | MLOPS_DATA | the folder of all defaults below | `data` of the project |
 | MLOPS_LANDING | root of the landing zone (fsspec URL) | `$MLOPS_DATA/landing` |
 | MLOPS_STORE | object store (fsspec URL) | `$MLOPS_DATA/store` |
+| MLOPS_ONLINE | online store: a folder, or redis://... | `$MLOPS_DATA/online` |
+| MLOPS_JOURNAL | folder of the journals of single events | `$MLOPS_DATA/online` |
 | MLFLOW_TRACKING_URI | MLflow tracker and registry | SQLite in `$MLOPS_DATA/mlflow` |
 | MLFLOW_UI | where MLflow's pages are served, for links | the tracker if it is a server, else `mlflow ui`'s port |
 | DAGSTER_HOME | Dagster's instance | `$MLOPS_DATA/dagster` |
@@ -24,6 +26,8 @@ class Settings:
     root: Path
     landing: str
     store: str
+    online: str
+    journal: str
     tracking_uri: str
     artifacts: str
     tracker_ui: str
@@ -42,6 +46,8 @@ def settings(environ: Mapping[str, str]) -> Settings:
         root=PROJECT,
         landing=_place(environ.get("MLOPS_LANDING"), data / "landing"),
         store=_place(environ.get("MLOPS_STORE"), data / "store"),
+        online=_place(environ.get("MLOPS_ONLINE"), data / "online"),
+        journal=str(Path(environ.get("MLOPS_JOURNAL") or data / "online").absolute()),
         tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{data / 'mlflow' / 'mlflow.db'}",
         tracker_ui=_pages(environ),
         artifacts=(data / "mlflow" / "artifacts").as_uri(),

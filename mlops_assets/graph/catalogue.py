@@ -1,0 +1,139 @@
+"""Stage 2, features: the catalogue of a week, for people. What each feature is, how it looked, which models read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from mlops_assets.core.artifact import Artifact, Blob
+from mlops_assets.core.catalogue import catalogue, distributions, in_runs, used_by
+from mlops_assets.core.plots.features import features_svg
+from mlops_assets.declare import DataError, UseCase
+from mlops_assets.graph import showing
+from mlops_assets.graph.axis import partition_of, partitions_def, window
+from mlops_assets.graph.features import TABLE
+from mlops_assets.graph.registry import REACH
+from mlops_assets.graph.steps import TRANSIENT, refusals
+from mlops_assets.graph.storage import Upstream
+
+VALUES = ("feature", "type", "unit", "least", "median", "greatest", "distinct")  # a second, narrow table
+BEFORE = 4  # weeks back in which an earlier feature table is looked for, to compare coverage with
+
+
+def feature_catalogue(use_case: UseCase) -> dg.AssetsDefinition:
+    """The catalogue of a week."""
+
+    @dg.asset(
+        key=[use_case.name, "feature_catalogue"],
+        group_name="features",
+        partitions_def=partitions_def(use_case.partitions),
+        ins={
+            "features": dg.AssetIn(key=[use_case.name, "feature_table"]),
+            "entries": dg.AssetIn(
+                key=[use_case.name, "registry_entry"], **window(use_case.partitions, -REACH, 0, "existing")
+            ),
+        },
+        kinds={"matplotlib"},
+        retry_policy=TRANSIENT,
+        description="One row is a feature: its definition in words, when it is known, over which window, by which key; "
+        "how often it had a value in this week and in the one before; which registered model versions read it. One "
+        "picture shows how the values of each lay. Which models read a feature is no part of the data version: it "
+        "changes without the week.",
+        **showing.owned(use_case),
+    )
+    def asset(context: dg.AssetExecutionContext, features: Upstream, entries: Upstream) -> dg.MaterializeResult:
+        with refusals():
+            partition = partition_of(context, use_case)
+            table = features.one().tables[TABLE]
+            weeks_before = use_case.partitions.window(partition, -BEFORE, -1)
+            earlier = features.beside(features.asset, weeks_before, "latest").artifacts()
+            models = _models({week: a.records["entry"] for week, a in entries.artifacts(("entry",)).items()})
+            listed = catalogue(use_case, table, next((a.tables[TABLE] for a in earlier.values()), None))
+            drawn = distributions(use_case, table)
+            svg = features_svg(
+                drawn,
+                units={feature.name: feature.unit for feature in use_case.features},
+                used=models.read_by_champion if models.champion else [f.name for f in use_case.model_features],
+                title=f"Week {partition}, {table.num_rows:,} rows: shares of the rows with a value; blue is read by "
+                + (f"the champion {models.champion}" if models.champion else "the model declared"),
+            )
+        artifact = Artifact(
+            tables={"features": listed},
+            records={"distributions": drawn},
+            blobs={"plot": Blob.picture(svg, "features", drawn)},
+            about={"used_by": {n: models.of(n) for n in drawn}, "champion": models.champion},
+        )
+        return dg.MaterializeResult(value=artifact, metadata=_metadata(listed, models, svg, next(iter(earlier), None)))
+
+    return asset
+
+
+@dataclass(frozen=True)
+class _Models:
+    """Registered versions by number with the features each reads, and the champion, `flight_delays@3`, if any."""
+
+    name: str
+    versions: Mapping[int, tuple[str, ...]]
+    champion: str | None
+
+    def of(self, feature: str) -> list[str]:
+        """The names of the versions that read it."""
+        return [f"{self.name}@{number}" for number in used_by(self.versions, feature)]
+
+    @property
+    def read_by_champion(self) -> tuple[str, ...]:
+        return self.versions.get(int(self.champion.partition("@")[2]), ()) if self.champion else ()
+
+
+def _models(entries: Mapping[str, Mapping[str, Any]]) -> _Models:
+    """What the entries, oldest first, say; the last one names the champion. Raises DataError for one of older code."""
+    versions: dict[int, tuple[str, ...]] = {}
+    name, champion = "", None
+    for week, entry in entries.items():
+        name, _, number = str(entry["candidate"]).partition("@")
+        if "features" not in entry:
+            raise DataError(
+                f"{name}/registry_entry@{week} was made before entries named the features of their model: "
+                f"`mlops backfill {name} --job train --from {week} --to {week}`."
+            )
+        versions[int(number)] = tuple(entry["features"])
+        champion = entry["champion"]["name"] if entry["champion"] else None
+    return _Models(name, versions, champion)
+
+
+def _metadata(listed: pa.Table, models: _Models, svg: bytes, before: str | None) -> dict[str, Any]:
+    rows = listed.to_pylist()
+    return {
+        "catalogue": showing.records(_line(row, models, before) for row in rows),
+        "distributions": showing.plot(svg, "the values of each feature in this week"),
+        "values": showing.records({name: row[name] for name in VALUES} for row in rows),
+        "dagster/row_count": listed.num_rows,
+        "champion": models.champion or "none yet",
+        "model versions": in_runs(sorted(models.versions)) or "none yet",
+    }
+
+
+def _line(row: Mapping[str, Any], models: _Models, before: str | None) -> dict[str, Any]:
+    """A line of the page, in few columns: each takes room from the definition."""
+    versions = in_runs(used_by(models.versions, row["feature"])) or "none"
+    reach = {"window": row["window"], "not older than": row["age_limit"]}
+    return {
+        "feature": row["feature"],
+        "definition": row["definition"],
+        "known": _percent(row["coverage"]),
+        f"known {before or 'before'}": _percent(row["coverage_before"]),
+        "read by version": versions + (", champion" if row["feature"] in models.read_by_champion else ""),
+        "kind": row["sort"],
+        "table": row["table"],
+        "known at": row["known_at"],
+        "reach": " ".join(f"{what} {span}" for what, span in reach.items() if span),
+        "key": row["key"],
+        "unit": row["unit"],
+        "stable": row["stable"],
+    }
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"

@@ -1,0 +1,135 @@
+"""Stage 2, features: what the gate let through, brought to the online store.
+
+Look-ups go on while it runs: every chunk of keys is seen whole or not at all, as of any instant. Killed half way, the
+same run again does what is left. A week made anew takes away what the version before had brought.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.core.artifact import Artifact
+from mlops_assets.core.online import OnlineStore, reaches
+from mlops_assets.core.online.ordered import instant_us, moment
+from mlops_assets.core.online.series import online_series
+from mlops_assets.core.online.totals import Applied
+from mlops_assets.declare import UseCase
+from mlops_assets.graph import showing
+from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.steps import TRANSIENT, refusals
+from mlops_assets.graph.storage import Store, Upstream
+from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.feature_store import feature_store, online_url, open_journal
+from mlops_assets.stores.journal import Journal
+from mlops_assets.stores.online import open_online
+from mlops_assets.stores.refs import Ref
+from mlops_assets.stores.write_path import WritePath
+
+SNAPSHOTS = "snapshots"  # note: the week whose snapshots are applied, and their version
+WEEK = "week "  # note, before the week: the data version of the validated week that is applied
+
+
+class FeatureStore(dg.ConfigurableResource):
+    """The online side: `online` is a folder or the URL of a server, `journals` a folder."""
+
+    online: str
+    journals: str
+
+    @contextmanager
+    def journal(self, use_case: UseCase) -> Iterator[Journal]:
+        with closing(open_journal(self.journals, use_case)) as journal:
+            yield journal
+
+    @contextmanager
+    def store(self, use_case: UseCase) -> Iterator[OnlineStore]:
+        with closing(open_online(online_url(self.online, use_case))) as store:
+            yield store
+
+    @contextmanager
+    def write_path(self, use_case: UseCase, assets: AssetStore) -> Iterator[tuple[WritePath, OnlineStore]]:
+        with feature_store(use_case, online=self.online, journals=self.journals, assets=assets) as opened:
+            yield opened
+
+
+def online_features(use_case: UseCase) -> dg.AssetsDefinition:
+    """Materialize to online."""
+
+    @dg.asset(
+        key=[use_case.name, "online_features"],
+        group_name="features",
+        partitions_def=partitions_def(use_case.partitions),
+        ins={"validated": dg.AssetIn(key=[use_case.name, "validated_dataset"])},
+        kinds={"sqlite"},
+        retry_policy=TRANSIENT,
+        description="The week's values in the online store, as running totals by key: what a request is answered from, "
+        "as of any instant, by the same declaration as the feature table.",
+        metadata={"series": showing.records(_series(use_case))},
+        **showing.owned(use_case),
+    )
+    def asset(
+        context: dg.AssetExecutionContext, store: Store, feature_store: FeatureStore, validated: Upstream
+    ) -> dg.MaterializeResult:
+        with refusals():
+            partition = partition_of(context, use_case)
+            ((ref, artifact),) = validated.read()
+            applied = Applied()
+            with feature_store.write_path(use_case, store.assets) as (way, online):
+                applied += way.catch_up()
+                for done, of, step in _landing(use_case, way, online, store.assets, ref, artifact):
+                    applied += step
+                    context.log.info(f"{done:,} of {of:,} keys of {partition} are online")
+                pruned = online.prune(_first_question(use_case, partition), reaches(use_case))
+                kept, since = online.entries(), online.kept_since
+            record = {"validated": ref.data_version, "series": [s.name for s in _kept(use_case)]}
+        return dg.MaterializeResult(
+            value=Artifact(records={"applied": record}),
+            metadata={
+                "events new": applied.added,
+                "events there already": applied.known,
+                "events taken back": applied.removed,
+                "events pruned": pruned,
+                "events kept": kept,
+                "answers questions since": moment(since).isoformat() if since is not None else "ever",
+            },
+        )
+
+    return asset
+
+
+def _landing(
+    use_case: UseCase, way: WritePath, online: OnlineStore, assets: AssetStore, ref: Ref, artifact: Artifact
+) -> Iterator[tuple[int, int, Applied]]:
+    """The week's rows in place of those applied for it before; snapshots only when no later week's are applied."""
+    asset, week = ref.asset, ref.partition
+    weekly = {t.name for t in use_case.tables if not t.snapshot}
+    before = online.note(WEEK + week)
+    old = assets.load(asset, week, data_version=before).tables if before else {}
+    landed = {name: artifact.tables[name] for name in weekly}
+    corrected = {name: rows for name, rows in old.items() if name in weekly}
+    notes = {WEEK + week: ref.data_version}
+    held = json.loads(online.note(SNAPSHOTS) or "{}")
+    if len(weekly) < len(use_case.tables) and held.get("week", "") <= week:
+        snapshots = assets.load(asset, held["week"], data_version=held["version"]).tables if held else {}
+        landed |= {name: rows for name, rows in artifact.tables.items() if name not in weekly}
+        corrected |= {name: rows for name, rows in snapshots.items() if name not in weekly}
+        notes[SNAPSHOTS] = json.dumps({"week": week, "version": ref.data_version})
+    return way.land(week, dict(sorted(landed.items())), corrected, notes)
+
+
+def _first_question(use_case: UseCase, week: str) -> int:
+    """The earliest instant (us since 1970) at which a request of the week may be asked."""
+    return instant_us(use_case.partitions.bounds(week)[0] - use_case.requests.ahead)
+
+
+def _kept(use_case: UseCase) -> list[Any]:
+    return sorted({s.name: s for s in online_series(use_case).values()}.values(), key=lambda s: s.name)
+
+
+def _series(use_case: UseCase) -> list[dict[str, Any]]:
+    return [
+        {"series": s.name, "looks back": "always" if s.reach_us is None else f"{s.reach_us / 3.6e9:g} h"}
+        for s in _kept(use_case)
+    ]

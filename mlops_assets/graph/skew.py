@@ -1,0 +1,113 @@
+"""Stage 2, features: is what is served what was trained on? A check on every feature table.
+
+Requests of the week are served again as of their instants, and each value must equal the feature table's. From the live
+online store where it still holds the week's whole history as validated; where it does not (an old week made anew), from
+that history projected in memory, and the check says so.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from mlops_assets.core.online import OnlineStore
+from mlops_assets.core.online.skew import projected, served_skew
+from mlops_assets.declare import UseCase
+from mlops_assets.graph import showing
+from mlops_assets.graph.axis import partition_of, partitions_def, window
+from mlops_assets.graph.features import TABLE, history
+from mlops_assets.graph.online import SNAPSHOTS, WEEK, FeatureStore
+from mlops_assets.graph.steps import refusals
+from mlops_assets.graph.storage import Upstream
+from mlops_assets.stores.refs import Ref
+
+SERVED = 1000  # requests of a week that are served again, evenly over its time
+
+
+def served_equals_trained(use_case: UseCase) -> dg.AssetChecksDefinition:
+    """The skew check."""
+
+    @dg.asset_check(
+        name="served_equals_trained",
+        asset=dg.AssetKey([use_case.name, "feature_table"]),
+        partitions_def=partitions_def(use_case.partitions),
+        additional_ins={
+            "validated": dg.AssetIn(
+                key=[use_case.name, "validated_dataset"],
+                **window(use_case.partitions, -use_case.lookback_weeks, 0, "every"),
+            ),
+        },
+        additional_deps=[dg.AssetKey([use_case.name, "online_features"])],
+        description=f"{SERVED:,} requests of the week (all, when there are fewer), served from the online store as of "
+        "their instants, have the values of the feature table, every one of them, bit for bit",
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, features: Upstream, validated: Upstream, feature_store: FeatureStore
+    ) -> dg.AssetCheckResult:
+        with refusals():
+            partition = partition_of(context, use_case)
+            table = features.one().tables[TABLE]
+            past = History(use_case, validated)
+            asked = _sample(use_case, past.weeks[partition][use_case.request_table.name])
+            keys = list(use_case.request_table.key)
+            trained = table.join(asked.select(keys), keys, join_type="inner")
+            with feature_store.store(use_case) as online:
+                lacks = _lacks(use_case, online, validated.refs(), partition)
+                found = served_skew(use_case, trained, asked, past, projected(use_case, past) if lacks else online)
+        source = f"Projected from the validated history, since {lacks}. " if lacks else ""
+        return dg.AssetCheckResult(
+            passed=found.judged and found.first is None,
+            description=source + found.sentence,
+            severity=dg.AssetCheckSeverity.ERROR if found.judged else dg.AssetCheckSeverity.WARN,
+            metadata={
+                "in words": source + found.sentence,
+                "values compared": found.compared,
+                "values that differ": found.values_differ,
+                "by feature": showing.records({"feature": n, "values that differ": c} for n, c in found.by_feature),
+            },
+        )
+
+    return check
+
+
+class History(Mapping[str, pa.Table]):
+    """The validated tables of a window, read when the first is asked for."""
+
+    def __init__(self, use_case: UseCase, validated: Upstream) -> None:
+        self._use_case, self._validated = use_case, validated
+
+    @cached_property
+    def weeks(self) -> dict[str, Mapping[str, pa.Table]]:
+        return {week: artifact.tables for week, artifact in self._validated.artifacts().items()}
+
+    @cached_property
+    def _tables(self) -> dict[str, pa.Table]:
+        return history(self._use_case, self.weeks)
+
+    def __getitem__(self, name: str) -> pa.Table:
+        return self._tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+
+def _sample(use_case: UseCase, requests: pa.Table) -> pa.Table:
+    """At most SERVED requests, evenly over the time at which they were asked."""
+    ordered = requests.sort_by([(name, "ascending") for name in (use_case.requests.as_of, *use_case.request_table.key)])
+    places = np.unique(np.linspace(0, max(requests.num_rows - 1, 0), min(SERVED, requests.num_rows)).astype(np.int64))
+    return ordered.take(pa.array(places, pa.int64()))
+
+
+def _lacks(use_case: UseCase, online: OnlineStore, weeks: Mapping[str, Ref], partition: str) -> str:
+    """What of the validated weeks the live online store does not hold, in words; empty when it holds them all."""
+    absent = [week for week, ref in weeks.items() if online.note(WEEK + week) != ref.data_version]
+    if absent:
+        return f"the online store does not hold {', '.join(absent)} as validated"
+    snapshots = json.loads(online.note(SNAPSHOTS) or "{}").get("week", partition)
+    return f"the online store holds the snapshots of {snapshots}" if snapshots != partition else ""
