@@ -170,7 +170,7 @@ def test_the_features_keep_every_law(week: str) -> None:
     """A week whose look-back holds the end of summer time, and the last one, a single day."""
     proofs = battery(PARKING, gate(week).clean, history(week), sample=25)
 
-    assert len(proofs) == 5
+    assert len(proofs) >= 5
     assert all(proof.compared > 200 for proof in proofs)
 
 
