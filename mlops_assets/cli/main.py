@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from mlops_assets.cli import backfill, demo, files, quarantine, store, training_set
+from mlops_assets.cli import backfill, conformance, demo, events, files, lookup, quarantine, store, training_set
 from mlops_assets.cli.printing import refuse
 from mlops_assets.declare.errors import MlopsError
 
@@ -22,6 +22,9 @@ app.command("backfill")(backfill.backfill)
 app.command("hash")(files.hash_file)
 app.command("fsck")(store.fsck)
 app.command("quarantine")(quarantine.quarantine)
+app.command("events")(events.events)
+app.command("lookup")(lookup.lookup)
+app.command("conformance")(conformance.conformance)
 app.command("training-set")(training_set.training_set)
 
 

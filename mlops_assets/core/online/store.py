@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from mlops_assets.core.online.ordered import moment
 from mlops_assets.core.online.totals import Applied, Change, Total
 from mlops_assets.declare import DataError
 
@@ -69,6 +70,6 @@ def refuse_pruned(as_of: int, kept_since: int | None) -> None:
     """Raises PrunedError when a question is older than what is kept."""
     if kept_since is not None and as_of < kept_since:
         raise PrunedError(
-            f"as_of == {as_of} us lies before {kept_since} us, the oldest question whose history the online store "
-            "still keeps: ask the feature table of that week."
+            f"as_of == {moment(as_of).isoformat()} lies before {moment(kept_since).isoformat()}, the oldest question "
+            "whose history the online store still keeps: ask the feature table of that week."
         )
