@@ -119,7 +119,7 @@ class Journal:
     def forget(self, before: str) -> None:
         """Drop what files said of weeks before a week: events of those come too late. What events told stays."""
         with self.changing():
-            self._db.execute("DELETE FROM state WHERE week<? AND told=0", (before,))
+            self._db.execute("DELETE FROM state WHERE week < ? AND told = 0", (before,))
 
     def told(self, table: str, week: str) -> list[State]:
         """The rows of a week that events told, in the order of their keys."""

@@ -7,6 +7,7 @@ Every step may be done again: what is there stays. Whoever is killed between the
 nothing, the next one catches up.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from mlops_assets.core.online.totals import Applied, Change
 from mlops_assets.core.validation.events import event_table, judge_told, told_rows
 from mlops_assets.core.validation.told import Told, complete_groups, plain, tell, typed
 from mlops_assets.declare import DataError, Table, UseCase
+from mlops_assets.declare.partitions import WEEK
 from mlops_assets.stores.crashpoints import reach
 from mlops_assets.stores.journal import Journal, State
 
@@ -93,6 +95,8 @@ class WritePath:
             chunk, done = dict(todo[start : start + CHUNK]), min(start + CHUNK, len(todo))
             reach("online.chunk")
             yield done, len(todo), self._online.apply(chunk, notes if done == len(todo) else None)
+        late = max(table.late_by for table in self._use_case.tables)
+        self._journal.forget(self._use_case.partitions.shift(week, -1 - math.ceil(late / WEEK)))
 
     def _turns(
         self, table: Table, events: Sequence[Mapping[str, Any]], outcomes: list[Outcome | None], arrived_us: int
