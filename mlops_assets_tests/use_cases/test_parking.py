@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from mlops_assets.core.features import feature_table
 from mlops_assets.core.fitting import fit
 from mlops_assets.core.frames import to_frame
 from mlops_assets.core.validation import Validated, validate
-from mlops_assets.declare import AtRequest, Compute
+from mlops_assets.declare import AtRequest, Compute, DeclarationError
 from mlops_assets.use_cases.parking import PARKING
 
 DATA = Path(__file__).parents[2] / "data"
@@ -163,6 +164,15 @@ def test_labels_come_50_to_75_minutes_later_and_on_the_same_day() -> None:
     assert ahead.max() < pd.Timedelta("75min")
     assert (local(labelled["label_known_at"]).dt.date == local(labelled["LastUpdated"]).dt.date).all()
     assert len(labelled) / len(frame) == pytest.approx(0.879, abs=0.001)
+
+
+@pytest.mark.parametrize("column", ["ratio_in_1h", "in_1h_at"])
+def test_no_feature_may_read_the_later_reading(column: str) -> None:
+    kind = PARKING.request_table.kinds[column]
+    leak = AtRequest(name="leak", fn=lambda value: value, reads=(column,), kind=kind)
+
+    with pytest.raises(DeclarationError, match="after the question is asked at 'LastUpdated': that is a leak"):
+        replace(PARKING, features=(leak,))
 
 
 @pytest.mark.parametrize("week", ["2016-10-31", "2016-12-19"])
