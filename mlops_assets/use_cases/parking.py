@@ -79,8 +79,8 @@ READINGS = Table(
     columns=(
         Column(name="SystemCodeNumber", kind=STRING, known_at=ALWAYS, doc="the car park"),
         Column(name="Capacity", kind=INT, known_at=ALWAYS, ge=1, le=20_000, unit="space"),
-        # 373 shipped readings are above capacity, up to 104 %: cars wait and circle inside, so they are kept. Below 0
-        # is a counter that lost cars: no reading.
+        # 373 shipped readings are above capacity, up to 104 %, in eight car parks at their busiest: a few cars too many
+        # are how a full one reads, so they are kept. Below 0 is a counter that lost cars: no reading.
         Column(name="Occupancy", kind=INT, known_at="LastUpdated", ge=0, le=20_000, unit="car"),
         Column(name="LastUpdated", kind=INSTANT, known_at=ALWAYS, zone=BIRMINGHAM, doc="when it was read and asked"),
     ),
