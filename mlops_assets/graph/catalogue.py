@@ -18,7 +18,11 @@ from mlops_assets.graph.registry import REACH
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Upstream
 
-VALUES = ("feature", "type", "unit", "least", "median", "greatest", "distinct")  # a second, narrow table
+# of the stored table, beside the definition: how it is declared, what was met
+FIGURES = (
+    "feature", "sort", "type", "unit", "table", "key", "known_at", "window", "age_limit", "stable",
+    "least", "median", "greatest", "distinct",
+)  # fmt: skip
 BEFORE = 4  # weeks back in which an earlier feature table is looked for, to compare coverage with
 
 
@@ -108,7 +112,7 @@ def _metadata(listed: pa.Table, models: _Models, svg: bytes, before: str | None)
     return {
         "catalogue": showing.records(_line(row, models, before) for row in rows),
         "distributions": showing.plot(svg, "the values of each feature in this week"),
-        "values": showing.records({name: row[name] for name in VALUES} for row in rows),
+        "declared and met": showing.records({name: row[name] for name in FIGURES} for row in rows),
         "dagster/row_count": listed.num_rows,
         "champion": models.champion or "none yet",
         "model versions": in_runs(sorted(models.versions)) or "none yet",
@@ -116,22 +120,14 @@ def _metadata(listed: pa.Table, models: _Models, svg: bytes, before: str | None)
 
 
 def _line(row: Mapping[str, Any], models: _Models, before: str | None) -> dict[str, Any]:
-    """A line of the page, in few columns: each takes room from the definition."""
-    versions = in_runs(used_by(models.versions, row["feature"])) or "none"
-    reach = {"window": row["window"], "not older than": row["age_limit"]}
+    """In few columns: each takes room from the definition."""
+    champion = ", champion" if row["feature"] in models.read_by_champion else ""
     return {
         "feature": row["feature"],
-        "definition": row["definition"],
         "known": _percent(row["coverage"]),
         f"known {before or 'before'}": _percent(row["coverage_before"]),
-        "read by version": versions + (", champion" if row["feature"] in models.read_by_champion else ""),
-        "kind": row["sort"],
-        "table": row["table"],
-        "known at": row["known_at"],
-        "reach": " ".join(f"{what} {span}" for what, span in reach.items() if span),
-        "key": row["key"],
-        "unit": row["unit"],
-        "stable": row["stable"],
+        "read by version": (in_runs(used_by(models.versions, row["feature"])) or "none") + champion,
+        "definition": row["definition"],
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 
 from mlops_assets.declare import DataError
+from mlops_assets.graph.jobs import LIFECYCLE
 from mlops_assets.graph.lifecycle import build_lifecycle, resources
 from mlops_assets_tests.graph.world import WEEKS, World, reason, small_world
 
@@ -35,10 +36,7 @@ def materialized(world: World, artifact: str, partition: str) -> dg.AssetMateria
     return found
 
 
-@pytest.mark.parametrize(
-    "artifact",
-    ["raw_data", "validated_dataset", "feature_table", "trained_model", "registry_entry", "drift_report"],
-)
+@pytest.mark.parametrize("artifact", LIFECYCLE)
 def test_dagsters_data_version_is_the_stores(lived: World, artifact: str) -> None:
     shown = materialized(lived, artifact, WEEKS[3]).tags or {}
 
@@ -171,7 +169,7 @@ def test_dagster_draws_the_same_week_so_that_a_backfill_runs_what_was_asked_for(
     )
 
     reached = graph.bfs_filter_subsets(lambda *_: True, asked)
-    for artifact in ("feature_table", "trained_model", "registry_entry", "drift_report"):
+    for artifact in ("feature_table", "feature_catalogue", "trained_model", "registry_entry", "drift_report"):
         subset = reached.partitions_subsets_by_asset_key[dg.AssetKey(["thin_delays", artifact])]
         assert sorted(subset.get_partition_keys()) == list(WEEKS[2:4])
 

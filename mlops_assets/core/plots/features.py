@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ACROSS = 4
+_MOST = 56  # a panel is 2.4 kB, and the whole is kept in the run's event beside the store
 _WIDTH, _HEIGHT = 2.45, 1.42  # of a panel
 _INNER, _BARS = 2.15, 0.72  # of its drawing
-_HEAD = 0.45  # above the panels
+_HEAD = 0.55  # above the panels
 _LETTER = 0.06  # of the smallest text
 # Okabe and Ito's blue and a grey, told apart with any colour vision
 _USED, _UNUSED, _TEXT = "#0072b2", "#a6a6a6", "#555555"
@@ -35,8 +36,8 @@ def features_svg(
 ) -> bytes:
     """A panel for each feature of `distributions` (`core.catalogue`), in order: share of the rows with a value by bar.
 
-    `used` are drawn in blue, the others in grey; what is missing is said in words. SVG, below 150 kB for a hundred
-    features.
+    `used` are drawn in blue, the others in grey; what is missing is said in words. SVG, below 150 kB; at most 56
+    features, the title counts the rest.
     """
     import matplotlib
 
@@ -49,19 +50,21 @@ def _drawn(
 ) -> "Figure":
     from matplotlib.figure import Figure
 
-    down = -(-max(len(distributions), 1) // _ACROSS)
+    drawn = dict(list(distributions.items())[:_MOST])
+    more = f" ({_MOST} of {len(distributions)} features)" if len(drawn) < len(distributions) else ""
+    down = -(-max(len(drawn), 1) // _ACROSS)
     width, height = _ACROSS * _WIDTH, down * _HEIGHT + _HEAD
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, width)
     axes.set_ylim(0, height)
-    axes.text(0.15, height - 0.25, title, fontsize=9)
+    axes.text(0.15, height - 0.25, title + more, fontsize=9)
     bars: dict[str, list[Rectangle]] = {_USED: [], _UNUSED: []}
-    for place, (name, drawn) in enumerate(distributions.items()):
+    for place, (name, record) in enumerate(drawn.items()):
         left = 0.15 + place % _ACROSS * _WIDTH
         top = height - _HEAD - place // _ACROSS * _HEIGHT
-        bars[_USED if name in used else _UNUSED] += _panel(axes, left, top, name, units.get(name, ""), drawn)
+        bars[_USED if name in used else _UNUSED] += _panel(axes, left, top, name, units.get(name, ""), record)
     for colour, rectangles in bars.items():
         _fill(axes, rectangles, colour)
     return figure
