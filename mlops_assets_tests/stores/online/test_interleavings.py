@@ -28,7 +28,7 @@ def files(folder: Path) -> Iterator[str]:
 
 
 def test_a_sqlite_file_answers_like_memory_the_feature_table_and_the_naive_engine(tmp_path: Path) -> None:
-    run(files(tmp_path), examples=100, steps=50, derandomize=True)
+    run(files(tmp_path), examples=30, steps=50, derandomize=True)
 
 
 def test_a_redis_server_answers_like_memory_the_feature_table_and_the_naive_engine(redis_url: str) -> None:
@@ -37,9 +37,9 @@ def test_a_redis_server_answers_like_memory_the_feature_table_and_the_naive_engi
 
 @pytest.mark.slow
 def test_a_sqlite_file_answers_like_them_over_thousands_of_steps(tmp_path: Path) -> None:
-    run(files(tmp_path), examples=600, steps=80)
+    run(files(tmp_path), examples=200, steps=60)
 
 
 @pytest.mark.slow
 def test_a_redis_server_answers_like_them_over_thousands_of_steps(redis_url: str) -> None:
-    run((f"{redis_url}?namespace=many{n}" for n in _numbers), examples=200, steps=80)
+    run((f"{redis_url}?namespace=many{n}" for n in _numbers), examples=100, steps=60)
