@@ -48,4 +48,7 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, tuple):
         return list(value)
-    return f"{value.__module__}.{value.__qualname__}" if callable(value) else value
+    if callable(value):
+        named = value if hasattr(value, "__qualname__") else type(value)  # a partial has no name of its own
+        return f"{named.__module__}.{named.__qualname__}"
+    return value

@@ -7,13 +7,14 @@ import pytest
 
 from mlops_assets.cli.running import instance
 from mlops_assets.declare import DataError
+from mlops_assets.graph.jobs import STAGES
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets_tests.cli.conftest import WEEKS, Backfilled
 
 LINE = re.compile(
-    r"flight_delays/(\w+) +(\d{4}-\d\d-\d\d) +([\d,]+) rows +([\d,]+ quarantined)? +([0-9a-f]{12}) +\d+\.\d s"
+    r"flight_delays/(\w+) +(\d{4}-\d\d-\d\d) +(?:[\d,]+ rows)? +([\d,]+ quarantined)? +([0-9a-f]{12}) +\d+\.\d s"
 )
-DATA = ("raw_data", "validated_dataset", "feature_table")
+DATA = STAGES["data"]
 
 
 def test_it_stops_at_the_first_week_that_fails_with_exit_code_1(backfilled: Backfilled) -> None:
@@ -37,8 +38,9 @@ def test_a_line_is_one_asset_with_rows_version_and_seconds(backfilled: Backfille
     lines = [met.groups() for met in map(LINE.fullmatch, backfilled.failed.out.splitlines()) if met]
     store = AssetStore(backfilled.folder / "store")
 
-    assert [(asset, week) for asset, week, *_ in lines] == [*((a, WEEKS[0]) for a in DATA), ("raw_data", WEEKS[1])]
-    for asset, week, _, quarantined, version in lines[:3]:
+    made = [(asset, week) for asset, week, *_ in lines]
+    assert sorted(made) == sorted([*((a, WEEKS[0]) for a in DATA), ("raw_data", WEEKS[1])])
+    for asset, week, quarantined, version in lines[:-1]:
         ref = store.latest(f"flight_delays/{asset}", week)
         assert ref is not None
         assert ref.data_version.startswith(version)
@@ -57,7 +59,7 @@ def test_mended_it_goes_on_where_it_stopped(backfilled: Backfilled) -> None:
 
     assert backfilled.mended.code == 0
     assert (run["success"], run["partition"], run["error"]) == (True, WEEKS[1], "")
-    assert [made["asset"] for made in run["made"]] == [f"flight_delays/{artifact}" for artifact in DATA]
+    assert {made["asset"] for made in run["made"]} == {f"flight_delays/{artifact}" for artifact in DATA}
 
 
 def test_json_has_the_whole_data_version_of_every_asset(backfilled: Backfilled) -> None:
