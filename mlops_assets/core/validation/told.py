@@ -40,7 +40,7 @@ def tell(table: Table, before: Told, event: Mapping[str, Any], arrived_us: int) 
     declared = {column.name: column for column in table.columns}
     unknown = [name for name in event if name not in declared]
     if unknown:
-        raise DataError(f"{unknown[0]} is no landed column of {table.name}, must be one of {list(declared)}")
+        raise DataError(f"{unknown[0]!r} is no landed column of {table.name}, must be one of {list(declared)}")
     given = {name: plain(declared[name], value) for name, value in event.items()}
     for name, value in given.items():
         if name in before.values and before.values[name] != value:
@@ -79,6 +79,17 @@ def complete_groups(table: Table, told: frozenset[str]) -> frozenset[str]:
         members = [name for name, at in table.known_at.items() if at == group and name not in table.following]
         if members and set(members) <= seen and (group == ALWAYS or group in seen):
             whole.add(group)
+    return _standing(table, whole)
+
+
+def _standing(table: Table, whole: set[str]) -> frozenset[str]:
+    """Those of the groups whose derived columns read nothing of a group that is not among them."""
+    known_at = table.known_at
+    while hanging := {
+        d.known_at for d in table.derived
+        if d.known_at in whole and d.name not in table.following and any(known_at[r] not in whole for r in d.rule.reads)
+    }:  # fmt: skip
+        whole = whole - hanging
     return frozenset(whole)
 
 
@@ -116,7 +127,7 @@ def _whole(column: Column, value: Any) -> Value:
 
 
 def _number(column: Column, value: Any) -> Value:
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1.7e308:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value in (math.inf, -math.inf):
         return None
     if isinstance(value, int) and abs(value) > 2**53:
         return None
