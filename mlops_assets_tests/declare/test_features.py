@@ -160,6 +160,42 @@ def test_keys_pair_with_columns_of_the_same_name_unless_said_otherwise() -> None
     assert (COLOUR.key, COLOUR.table_key) == (("who",), ("name",))
 
 
+PRICED = replace(LAST, column="price")
+MEAN = Mean(name="x", **BY_WHO, column="amount", window=hours(1))
+
+
+@pytest.mark.parametrize(
+    ("feature", "missing"),
+    [(LAST, -1), (PRICED, 0.0), (replace(LAST, column="happy"), False), (COLOUR, ""), (MEAN, 0.5)],
+    ids=["int", "float", "bool", "string", "mean"],
+)
+def test_a_value_the_feature_could_have_may_stand_where_nothing_is_known(feature: Last | Mean, missing: Any) -> None:
+    (declared,) = use_case((replace(feature, missing=missing),)).features
+
+    assert not isinstance(declared, AtRequest)
+    assert (declared.missing, type(declared.missing)) == (missing, type(missing))
+
+
+@pytest.mark.parametrize(
+    ("feature", "missing", "kind"),
+    [
+        (LAST, 1.5, "int"), (LAST, True, "int"), (LAST, "0", "int"),
+        (PRICED, float("nan"), "float"), (PRICED, float("inf"), "float"), (PRICED, False, "float"),
+        (replace(LAST, column="happy"), 0, "bool"), (COLOUR, 0, "string"), (MEAN, "0.5", "float"),
+    ],
+)  # fmt: skip
+def test_a_missing_value_of_another_kind_is_refused(feature: Last | Mean, missing: Any, kind: str) -> None:
+    told = refusal(replace(feature, missing=missing))
+
+    assert told == f"shop.features['x']: missing == {missing!r}, is no {kind}: give a value the feature could have."
+
+
+@pytest.mark.parametrize("kind", [Count, Sum])
+def test_an_empty_window_counts_and_adds_up_to_0_and_to_nothing_else(kind: type[Count] | type[Sum]) -> None:
+    with pytest.raises(DeclarationError, match="feature 'x': missing == 0, an empty window counts and adds up to 0"):
+        kind(name="x", **BY_WHO, column="amount", window=hours(1), missing=0)
+
+
 @pytest.mark.parametrize("feature", [LAST, COUNT, TWICE], ids=["Last", "Count", "AtRequest"])
 def test_features_are_frozen(feature: Feature) -> None:
     with pytest.raises(FrozenInstanceError):

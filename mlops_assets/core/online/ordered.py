@@ -75,11 +75,8 @@ def ordered(values: Sequence[Any], kinds: Sequence[Kind]) -> bytes:
             raise DataError(f"key value {value!r} is a {type(value).__name__}, must be a {kind.value}: correct it.")
         try:
             parts.append(_THERE + encode(value))
-        except (
-            struct.error,
-            TypeError,
-            UnicodeEncodeError,
-        ) as error:  # beyond int64, a naive instant, a lone surrogate
+        # beyond int64, beyond float64, a naive instant, a lone surrogate
+        except (struct.error, OverflowError, TypeError, UnicodeEncodeError) as error:
             raise DataError(
                 f"key value {value!r} is no {kind.value} that can be kept ({error}): correct it."
             ) from error

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_assets.core.features import feature_table
+from mlops_assets.declare import Last, Mean
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
-from mlops_assets_tests.core.features.worlds import NOON, PEOPLE, SHOP, VISITS, rows, visit
+from mlops_assets_tests.core.features.worlds import BY_WHO, NOON, PEOPLE, SHOP, VISITS, minutes, rows, use_case, visit
 
 Week = tuple[pa.Table, dict[str, pa.Table]]
 
@@ -78,6 +79,29 @@ def test_nothing_happened_is_zero_for_counts_and_sums_and_null_for_the_rest() ->
 
     assert (row["notes"], row["amounts"], row["prices"]) == (0, 0, 0.0)
     assert (row["mean_amount"], row["happy_rate"], row["last_amount"], row["colour"]) == (None, None, None, None)
+
+
+def test_a_declared_missing_value_stands_where_nothing_is_known() -> None:
+    filled = (
+        Last(name="last_amount", **BY_WHO, column="amount", within=minutes(10), missing=-1),
+        Mean(name="mean_price", **BY_WHO, column="price", window=minutes(10), missing=-1.0),
+    )
+    asked = rows(VISITS, visit(0), visit(1, who=None), visit(2, who="Bob"))
+    told = rows(VISITS, visit(5, done=-1, paid=-1, amount=7, price=2.5))
+    made = feature_table(use_case(filled), asked, {"visits": told, "people": rows(PEOPLE)})
+
+    assert made["last_amount"].to_pylist() == [7, -1, -1]
+    assert made["mean_price"].to_pylist() == [2.5, -1.0, -1.0]
+
+
+def test_a_value_that_arrived_late_counts_from_its_arrival() -> None:
+    """Both were done five minutes before; one was told of only a minute after the question."""
+    told = rows(VISITS, visit(1, done=-5, amount=7), visit(2, done=-4, amount=1), visit(3, done=-9, amount=50))
+    arrived = pa.array([None, NOON + minutes(1), NOON - minutes(2)], told["done"].type)
+    history = {"visits": told.append_column("arrived@done", arrived), "people": rows(PEOPLE)}
+    (row,) = feature_table(SHOP, rows(VISITS, visit(0)), history).to_pylist()
+
+    assert (row["last_amount"], row["amounts"], row["mean_amount"]) == (50, 50, 28.5)
 
 
 def test_a_request_does_not_see_its_own_outcome() -> None:
