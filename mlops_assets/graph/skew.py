@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.core.online import OnlineStore
+from mlops_assets.core.online.series import SERIES, incomplete
 from mlops_assets.core.online.skew import projected, served_skew
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
@@ -109,5 +110,8 @@ def _lacks(use_case: UseCase, online: OnlineStore, weeks: Mapping[str, Ref], par
     absent = [week for week, ref in weeks.items() if online.note(WEEK + week) != ref.data_version]
     if absent:
         return f"the online store does not hold {', '.join(absent)} as validated"
+    short = incomplete(use_case, online.note(SERIES))
+    if short:
+        return f"the online store was filled by another declaration: {next(iter(short))!r} is not there from its start"
     snapshots = json.loads(online.note(SNAPSHOTS) or "{}").get("week", partition)
     return f"the online store holds the snapshots of {snapshots}" if snapshots != partition else ""

@@ -15,11 +15,13 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from mlops_assets.core.arrivals import arrival_column
 from mlops_assets.core.online import OnlineStore, changes
-from mlops_assets.core.online.ordered import ordered
+from mlops_assets.core.online.ordered import instant_us, ordered
+from mlops_assets.core.online.series import SERIES, online_since
 from mlops_assets.core.online.totals import Applied, Change
 from mlops_assets.core.validation.events import event_table, judge_told, told_rows
-from mlops_assets.core.validation.told import Told, complete_groups, plain, tell, typed
+from mlops_assets.core.validation.told import Told, by_events, complete_groups, plain, tell, typed
 from mlops_assets.declare import DataError, Table, UseCase
 from mlops_assets.declare.partitions import WEEK
 from mlops_assets.stores.crashpoints import reach
@@ -53,27 +55,25 @@ class WritePath:
         """
         table = event_table(self._use_case, name)
         outcomes: list[Outcome | None] = [None] * len(events)
-        lookups = self._lookups() if table.looks_up else {}
+        lookups = self._zones_of(table)
         with self._journal.changing():
             arrived_us = max(arrived_us, self._journal.last_arrival() or arrived_us)
             for turn in self._turns(table, events, outcomes, arrived_us):
                 self._take(table, turn, events, outcomes, lookups, arrived_us)
             reach("journal.written")
         reach("journal.kept")
-        self.catch_up(lookups)
+        self.catch_up()
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def catch_up(self, lookups: Mapping[str, pa.Table] | None = None) -> Applied:
+    def catch_up(self) -> Applied:
         """Bring to the online store every event that the journal has and it has not."""
         last, rows = self._journal.touched(int(self._online.note(CAUGHT_UP) or 0))
         merged: dict[tuple[str, bytes], Change] = {}
         for name, keys in rows.items():
             table = self._use_case.table(name)
             states = list(self._journal.states(name, keys).values())
-            known = lookups if lookups is not None else self._lookups()
-            merged.update(
-                changes(self._use_case, table, told_rows(self._use_case, table, [s.told for s in states], known))
-            )
+            told = told_rows(self._use_case, table, [s.told for s in states], self._zones_of(table))
+            merged.update(changes(self._use_case, table, told))
         return self._online.apply(merged, {CAUGHT_UP: str(last)}) if rows else Applied()
 
     def land(
@@ -91,12 +91,23 @@ class WritePath:
                 with self._journal.changing():
                     self._journal.land(name, week, self._of_file(table, week, rows))
             todo.extend(changes(self._use_case, table, rows, corrected.get(name)).items())
+        notes = {**notes, SERIES: online_since(self._use_case, self._online.note(SERIES), week)}
         for start in range(0, max(len(todo), 1), CHUNK):
             chunk, done = dict(todo[start : start + CHUNK]), min(start + CHUNK, len(todo))
             reach("online.chunk")
             yield done, len(todo), self._online.apply(chunk, notes if done == len(todo) else None)
         late = max(table.late_by for table in self._use_case.tables)
         self._journal.forget(self._use_case.partitions.shift(week, -1 - math.ceil(late / WEEK)))
+
+    def _zones_of(self, table: Table) -> Mapping[str, pa.Table]:
+        """The validated tables that zones of the table are read from. Raises DataError before there are any."""
+        lookups = self._lookups() if table.looks_up else {}
+        if absent := sorted(set(table.looks_up) - set(lookups)):
+            raise DataError(
+                f"{self._use_case.name}: no event can tell of {table.name} yet, its time zones are read from {absent}, "
+                "of which no week is validated: materialize validated_dataset of one week first."
+            )
+        return lookups
 
     def _turns(
         self, table: Table, events: Sequence[Mapping[str, Any]], outcomes: list[Outcome | None], arrived_us: int
@@ -154,22 +165,40 @@ class WritePath:
         return Outcome(status="quarantined", reason=reason)
 
     def _of_file(self, table: Table, week: str, rows: pa.Table) -> list[State]:
-        """What a file says of each row; a row that events told keeps what they told and when."""
-        columns = {c.name: rows[c.name].to_pylist() for c in table.columns}
+        """What a file says of each row. A row that events told keeps what they told and when, and forgets what an
+
+        earlier file said of it. Raises DataError when the rows were validated before an event of theirs was told.
+        """
+        columns = {name: rows[name].to_pylist() for name in rows.column_names}
         kinds = [table.kinds[name] for name in table.key]
         on_time = dict.fromkeys(sorted(complete_groups(table, frozenset(columns))))
-        states = []
+        told = {state.row: by_events(table, state.told) for state in self._journal.told(table.name, week)}
+        states = {row: State(row, week, known, True) for row, known in told.items()}
         for n in range(rows.num_rows):
-            values = {name: _kept(column[n]) for name, column in columns.items()}
             key = ordered([columns[name][n] for name in table.key], kinds)
-            states.append(State(key, week, Told(values=values, arrived=on_time), False))
-        told = {state.row: state for state in self._journal.told(table.name, week)}
-        return [_beside(state, told[state.row]) if state.row in told else state for state in states]
+            values = {c.name: _kept(columns[c.name][n]) for c in table.columns}
+            if key not in told:
+                states[key] = State(key, week, Told(values=values, arrived=on_time), False)
+                continue
+            mine = told[key]
+            _check_arrivals(table, week, mine, {name: column[n] for name, column in columns.items()})
+            further = [name for name, at in table.known_at.items() if at in on_time and at not in mine.arrived]
+            if any(columns[name][n] is not None for name in further):  # else no file tells more of it
+                both = Told(values={**values, **mine.values}, arrived={**on_time, **mine.arrived})
+                states[key] = State(key, week, both, True)
+        return list(states.values())
 
 
-def _beside(file: State, told: State) -> State:
-    merged = Told(values={**file.told.values, **told.told.values}, arrived={**file.told.arrived, **told.told.arrived})
-    return State(file.row, file.week, merged, True)
+def _check_arrivals(table: Table, week: str, told: Told, row: Mapping[str, Any]) -> None:
+    """What an event told before the week was validated has its arrival there; an on-time row beside it counts twice."""
+    for group, arrived in told.arrived.items():
+        met = row.get(arrival_column(group))
+        there = any(row[name] is not None for name, at in table.known_at.items() if at == group)
+        if there and (met is None or instant_us(met) != arrived):
+            raise DataError(
+                f"{table.name} of {week}: an event told of the row {[row[name] for name in table.key]} after the week "
+                f"was validated. Materialize raw_data and validated_dataset of {week} again."
+            )
 
 
 def _row_key(table: Table, event: Mapping[str, Any]) -> bytes:

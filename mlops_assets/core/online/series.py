@@ -4,6 +4,7 @@ Derived from the declaration, like the offline plan: features that read one colu
 of a series says all that its entries depend on, so another declaration never reads the old one's totals.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from mlops_assets.core.features.plan import Need, Series, plan
 from mlops_assets.core.online.ordered import ordered
 from mlops_assets.core.online.totals import Change, Entry
 from mlops_assets.declare import ALWAYS, Last, Table, UseCase
+
+SERIES = "series"  # note: what `online_since` gives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,26 @@ def _name(series: Series, decimals: int | None, shows: bool) -> str:
     return f"{series.table}({','.join(series.table_key)}).{series.column}{at}{adds}{shown}"
 
 
+def online_since(use_case: UseCase, note: str | None, week: str) -> str:
+    """The note `SERIES` after a week was brought: series -> the earliest week that was."""
+    known: dict[str, str] = json.loads(note or "{}")
+    names = {kept.name for kept in online_series(use_case).values()}
+    return json.dumps(known | {name: min(week, known.get(name, week)) for name in names}, sort_keys=True)
+
+
+def incomplete(use_case: UseCase, note: str | None) -> dict[str, str]:
+    """Series that came later than the store's first weeks, by another declaration -> the first week they hold.
+
+    "" for one that holds none. `note` is that of `SERIES`; where nothing was brought yet, nothing is incomplete.
+    """
+    if note is None:
+        return {}
+    held: dict[str, str] = json.loads(note)
+    first = min(held.values())
+    names = sorted({kept.name for kept in online_series(use_case).values()})
+    return {name: held.get(name, "") for name in names if held.get(name) != first}
+
+
 def reaches(use_case: UseCase) -> dict[str, int]:
     """How far back (us) any question looks into each series that has an age; what `OnlineStore.prune` asks for."""
     return {s.name: s.reach_us for s in online_series(use_case).values() if s.reach_us is not None}
@@ -77,17 +100,16 @@ def changes(
 ) -> dict[tuple[str, bytes], Change]:
     """(series, key) -> what the validated rows of one table bring, and what those they correct take away.
 
-    `corrected` are rows applied before that `rows` replace; what stands in both stays. Raises DataError when a number
-    does not fit int64.
+    `corrected` are rows applied before that `rows` replace. All of `rows` is brought, also what stands in both: what is
+    there stays, what was lost comes back. Raises DataError when a number does not fit int64.
     """
     came = dict(_entries(use_case, table, rows))
     went = dict(_entries(use_case, table, corrected)) if corrected is not None else {}
     found = {}
     for where in sorted(came.keys() | went.keys()):
-        new, old = set(came.get(where, ())), set(went.get(where, ()))
-        added, removed = sorted(new - old, key=_place), sorted(_place(e) for e in old - new)
-        if added or removed:
-            found[where] = Change(added=tuple(added), removed=tuple(removed))
+        new = came.get(where, [])
+        gone = set(went.get(where, ())) - set(new)
+        found[where] = Change(added=tuple(sorted(new, key=_place)), removed=tuple(sorted(map(_place, gone))))
     return found
 
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 from mlops_assets.core.arrow_types import ARROW
 from mlops_assets.core.features.at_request import at_request
 from mlops_assets.core.features.plan import microseconds, series_of
-from mlops_assets.core.online.ordered import instant_us, ordered
-from mlops_assets.core.online.series import online_series
+from mlops_assets.core.online.ordered import instant_us, moment, ordered
+from mlops_assets.core.online.series import SERIES, incomplete, online_series, reaches
 from mlops_assets.core.online.store import Ask, OnlineStore
 from mlops_assets.core.online.totals import Scalar, Total, wrapped
 from mlops_assets.declare import AtRequest, Count, DataError, Feature, Kind, Last, Mean, Rate, UseCase
@@ -52,7 +52,8 @@ class _Reading:
 class OnlineFeatures:
     """The features of a use case as known at an instant, from an online store.
 
-    Raises DeclarationError like `feature_table` where the declaration would leak.
+    Raises DeclarationError like `feature_table` where the declaration would leak, and DataError for a store that was
+    filled by another declaration and lacks a series.
     """
 
     def __init__(self, use_case: UseCase, store: OnlineStore) -> None:
@@ -81,6 +82,20 @@ class OnlineFeatures:
                 feature, now, before, span_us, 10 ** (series.decimals or 0), kind, missing
             )
 
+        self._since = self._held(store.note(SERIES))
+
+    def _held(self, note: str | None) -> dict[int, str]:
+        """The instant (us) before which a series that was declared later cannot answer -> why."""
+        reach, since = reaches(self._use_case), {}
+        for name, week in incomplete(self._use_case, note).items():
+            mend = f"materialize online_features of the {self._use_case.lookback_weeks} weeks before anew"
+            if not week:
+                raise DataError(f"{self._use_case.name}: the online store does not hold {name!r} yet: {mend}.")
+            begin = instant_us(self._use_case.partitions.bounds(week)[0])
+            if name in reach:
+                since[begin + reach[name]] = f"{name!r} is online since the week {week} only: {mend}"
+        return since
+
     @staticmethod
     def _place(known: list[Any], wanted: Any) -> int:
         if wanted not in known:
@@ -93,16 +108,16 @@ class OnlineFeatures:
         the request's own when left out. An unknown key gives the declared missing values. Raises DataError for a column
         that is absent or of another kind, PrunedError when as_of is older than the history that is kept.
         """
-        moment = request.get(self._use_case.requests.as_of) if as_of is None else as_of
-        if not isinstance(moment, datetime) or moment.tzinfo is None:
-            raise DataError(f"{self._use_case.name}: as_of == {moment!r}, must be an instant with its time zone.")
-        values, ages = self.look_up(request, moment)
+        asked = request.get(self._use_case.requests.as_of) if as_of is None else as_of
+        if not isinstance(asked, datetime) or asked.tzinfo is None:
+            raise DataError(f"{self._use_case.name}: as_of == {asked!r}, must be an instant with its time zone.")
+        values, ages = self.look_up(request, asked)
         if self._at_request:
-            own = self._own(self._one_row(request, moment))
+            own = self._own(self._one_row(request, asked))
             values |= {name: column[0].as_py() for name, column in own.items()}
         names = [feature.name for feature in self._use_case.features]
         return Vector(
-            as_of=moment,
+            as_of=asked,
             values={name: values[name] for name in names},
             ages={name: ages.get(name) for name in names},
         )
@@ -159,6 +174,9 @@ class OnlineFeatures:
 
     def _found(self, keys: Mapping[str, Any], at: int) -> list[Total | bool | None]:
         """For each ask the total found, None where nothing was known, False where the key is null."""
+        for instant, why in self._since.items():
+            if at < instant:
+                raise DataError(f"{self._use_case.name}: as_of == {moment(at).isoformat()} looks too far back: {why}.")
         asks = self._laid_out(keys, at)
         answers = iter(self._store.look_up(at, [ask for ask in asks if ask is not None]))
         return [False if ask is None else next(answers) for ask in asks]
