@@ -40,7 +40,8 @@ class Beside:
         alone = np.setdiff1d(np.arange(self._told.num_rows), agree)
         self._alone = np.array([n for n in alone.tolist() if self._can_stand(n)], dtype=np.int64)
         extra = self._told.select(names).take(pa.array(self._alone, pa.int64()))
-        self.raw = pa.concat_tables([landed.select(names), extra], promote_options="permissive")
+        beside = pa.table({name: _plain(landed[name]) for name in names})
+        self.raw = pa.concat_tables([beside, extra.cast(_zoned(extra.schema, beside))], promote_options="permissive")
 
     def joined(self, landed: pa.Table, reasons: Reasons) -> pa.Table:
         """The conformed landed rows and the told ones below them. A landed row that differs gets its reason."""
@@ -110,6 +111,22 @@ class Beside:
                 if rows:
                     found.append((name, rows))
         return found
+
+
+def _plain(landed: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A landed column without what keeps Arrow from joining it to another: dictionaries and views."""
+    if pa.types.is_dictionary(landed.type):
+        landed = landed.cast(landed.type.value_type)
+    return landed.cast(pa.string()) if pa.types.is_string_view(landed.type) else landed
+
+
+def _zoned(schema: pa.Schema, landed: pa.Table) -> pa.Schema:
+    """The schema with instants in the time zones in which they landed."""
+    for place, field in enumerate(schema):
+        met = landed.schema.field(field.name).type
+        if pa.types.is_timestamp(met):
+            schema = schema.set(place, field.with_type(pa.timestamp(field.type.unit, met.tz)))
+    return schema
 
 
 def _key(row: dict[str, Any], names: Sequence[str]) -> tuple[Any, ...]:

@@ -42,19 +42,10 @@ def by_file(**wrong: Any) -> str:
     """What the gate says of a file with this flight."""
     row = {**TIMETABLE, **DEPARTURE, **LANDING, "time_hour": datetime(2013, 1, 8, 10, tzinfo=UTC), **wrong}
     empty = {t.name: told_table(t, []).select([c.name for c in t.columns]) for t in FLIGHT_DELAYS.tables}
-    names = {
-        "faa": "IAH",
-        "tzone": "America/Chicago",
-        "name": "a",
-        "lat": 0.0,
-        "lon": 0.0,
-        "alt": 0,
-        "tz": 0,
-        "dst": "N",
-    }
+    houston = {"faa": "IAH", "name": "a", "lat": 0.0, "lon": 0.0, "alt": 0, "tz": 0, "dst": "N"}
     files = {
         "flights": pa.Table.from_pylist([row], empty["flights"].schema),
-        "airports": pa.Table.from_pylist([names], empty["airports"].schema),
+        "airports": pa.Table.from_pylist([houston | {"tzone": "America/Chicago"}], empty["airports"].schema),
     }
     (reasons,) = validate(FLIGHT_DELAYS, empty | files, WEEK)["flights"].quarantined["reasons"].to_pylist()
     return str(reasons)
@@ -63,18 +54,12 @@ def by_file(**wrong: Any) -> str:
 WRONG = [
     {"distance": -5}, {"origin": "LAX"}, {"dest": "iah"}, {"hour": 24}, {"flight": None}, {"dep_delay": 3000},
     {"sched_arr_time": 2460}, {"air_time": 0}, {"dest": "XXX"}, {"tailnum": "x", "minute": 60},
-    {"time_hour": datetime(1600, 1, 1, tzinfo=UTC)},
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_an_event_is_refused_in_the_words_in_which_its_row_in_a_file_is(wrong: dict[str, Any]) -> None:
-    said = refusal({**TIMETABLE, **DEPARTURE, **LANDING, **wrong})
-
-    if "time_hour" not in wrong:
-        assert said == by_file(**wrong)
-    else:
-        assert said
+    assert refusal({**TIMETABLE, **DEPARTURE, **LANDING, **wrong}) == by_file(**wrong)
 
 
 def test_every_row_has_the_verdict_of_that_row_alone() -> None:
