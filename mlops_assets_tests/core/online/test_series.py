@@ -52,9 +52,9 @@ def test_a_question_that_looks_back_beyond_the_first_week_of_a_new_series_is_ref
 
 
 def test_bringing_a_week_again_brings_back_what_was_lost() -> None:
-    from mlops_assets_tests.use_cases.test_parking import week  # the shipped week, validated
+    from mlops_assets_tests.use_cases.test_parking import gate  # the shipped weeks, validated
 
-    table, rows = PARKING.table("readings"), week("2016-10-03").clean
+    table, rows = PARKING.table("readings"), gate("2016-10-03").clean
     store, whole = MemoryStore(), MemoryStore()
     brought = changes(PARKING, table, rows)
     whole.apply(brought)
