@@ -39,7 +39,7 @@ COUNT = 12  # visits of the week that the program tells
 
 def event(row: Row, *groups: str) -> Row:
     """What an event tells: the row's key and whole groups of its columns."""
-    return {n: row[n] if n in row else None for n in (*DAILY.key, *(n for g in groups for n in GROUPS[g]))}
+    return {n: row.get(n) for n in (*DAILY.key, *(n for g in groups for n in GROUPS[g]))}
 
 
 def at(minute: float) -> int:
