@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.core.arrow_types import ARROW
@@ -14,6 +14,7 @@ from mlops_assets.core.online.naming import event, key_of
 from mlops_assets.core.online.ordered import EVER, instant_us, moment, ordered
 from mlops_assets.declare import ALWAYS, Column, DataError, Kind, Table
 
+CALM = settings(deadline=None)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 NOON = datetime(2013, 7, 10, 12, tzinfo=UTC)
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {
@@ -32,6 +33,7 @@ def keys(draw: st.DrawFn) -> tuple[list[Kind], list[tuple[Any, ...]]]:
     return kinds, draw(st.lists(st.tuples(*(st.none() | VALUES[kind] for kind in kinds)), min_size=1, max_size=12))
 
 
+@CALM
 @given(keys())
 def test_keys_sort_like_those_of_the_feature_table(world: tuple[list[Kind], list[tuple[Any, ...]]]) -> None:
     kinds, rows = world
@@ -48,6 +50,7 @@ def test_keys_sort_like_those_of_the_feature_table(world: tuple[list[Kind], list
             assert (made[one] == made[other]) == (numbers[one] == numbers[other])
 
 
+@CALM
 @given(keys())
 def test_no_key_begins_another(world: tuple[list[Kind], list[tuple[Any, ...]]]) -> None:
     kinds, rows = world
@@ -56,6 +59,7 @@ def test_no_key_begins_another(world: tuple[list[Kind], list[tuple[Any, ...]]]) 
     assert not [(one, other) for one in made for other in made if one != other and other.startswith(one)]
 
 
+@CALM
 @given(keys())
 def test_a_key_is_read_back_from_its_bytes(world: tuple[list[Kind], list[tuple[Any, ...]]]) -> None:
     kinds, rows = world
@@ -78,6 +82,7 @@ def test_an_event_is_named_by_its_row_and_when_it_became_known() -> None:
     assert event(table, row, EVER) == "the event of rows {'number': -5} known always"
 
 
+@CALM
 @given(VALUES[Kind.INSTANT])
 def test_an_instant_is_whole_microseconds(at: datetime) -> None:
     assert moment(instant_us(at)) == at

@@ -3,12 +3,13 @@
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.core.online.totals import Applied, Change, Entry, Place, Total, rewritten, wrapped
 from mlops_assets.declare import DataError
 
+CALM = settings(deadline=None)
 PLACES = st.tuples(st.integers(-3, 6), st.sampled_from([b"\x01a", b"\x01b", b"\x01c"]))
 ADDS = st.integers(-3, 3) | st.sampled_from([2**63 - 1, -(2**63)])
 ENTRIES = st.dictionaries(PLACES, ADDS, max_size=8)
@@ -35,6 +36,7 @@ def made(kept: list[Total], change: Change) -> tuple[list[Total], Applied]:
     return [*kept[:place], *new.totals], new.applied
 
 
+@CALM
 @given(ENTRIES, ENTRIES, st.sets(PLACES, max_size=4))
 def test_a_change_gives_what_adding_up_anew_gives(
     old: dict[Place, int], new: dict[Place, int], gone: set[Place]
@@ -51,6 +53,7 @@ def test_a_change_gives_what_adding_up_anew_gives(
     assert (applied.added, applied.removed, applied.known) == (len(added), len(gone & old.keys()), 0)
 
 
+@CALM
 @given(ENTRIES, ENTRIES.filter(bool))
 def test_twice_is_once(old: dict[Place, int], new: dict[Place, int]) -> None:
     change = Change(added=tuple(entries({place: old.get(place, v) for place, v in new.items()})))
@@ -59,6 +62,7 @@ def test_twice_is_once(old: dict[Place, int], new: dict[Place, int]) -> None:
     assert made(once, change) == (once, Applied(known=len(new)))
 
 
+@CALM
 @given(st.integers(), st.integers())
 def test_a_difference_of_totals_is_right_whatever_they_have_grown_to(before: int, added: int) -> None:
     assert wrapped(wrapped(before + added) - wrapped(before)) == wrapped(added)

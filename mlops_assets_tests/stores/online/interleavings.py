@@ -33,6 +33,7 @@ TABLES = {"visits": VISITS, "people": PEOPLE}
 Row = Mapping[str, Any]
 
 _INSTANT = st.integers(-12, 12).map(lambda half: timedelta(minutes=half / 2))  # after the beginning: many ties
+_LATER = st.integers(-6, 34).map(lambda half: timedelta(minutes=half / 2))  # also when all is older than any window
 _NUMBER = st.none() | st.integers(-3, 3) | st.sampled_from([2**53 + 1, -(2**53) - 1])
 _VISIT = st.fixed_dictionaries({
     "shop": st.sampled_from(["a", "é"]),
@@ -101,7 +102,7 @@ class Interleavings(RuleBasedStateMachine):
             del self._rows["visits"][key]
         self._apply("visits", rows, corrected=[row for row, _ in old.values()])
 
-    @rule(after=_INSTANT)
+    @rule(after=_LATER)
     def prune(self, after: timedelta) -> None:
         as_of = self._start + after
         gone = [store.prune(instant_us(as_of), reaches(SHOP)) for store in (self._store, self._memory)]
@@ -115,18 +116,18 @@ class Interleavings(RuleBasedStateMachine):
         self._store.close()
         self._store = open_online(self._url)
 
-    @rule(visit=_VISIT)
-    def look_up(self, visit: Row) -> None:
-        request = self._dated({**visit, "number": 999})
+    @rule(visit=_VISIT, asked=_LATER)
+    def look_up(self, visit: Row, asked: timedelta) -> None:
+        request = self._dated({**visit, "number": 999, "asked": asked})
         if self._kept_since is not None:
             request["asked"] = max(request["asked"], self._kept_since)
-        asked = self._table("visits", [request])
+        requests = self._table("visits", [request])
         history = {name: self._table(name, list(rows.values())) for name, rows in self._rows.items()}
 
-        offline = feature_table(SHOP, asked, history, threads=1)
+        offline = feature_table(SHOP, requests, history, threads=1)
         vectors = [OnlineFeatures(SHOP, store).vector(request) for store in (self._store, self._memory)]
-        served = OnlineFeatures(SHOP, self._store).table(asked)
-        naive = naive_table(SHOP, asked, history)
+        served = OnlineFeatures(SHOP, self._store).table(requests)
+        naive = naive_table(SHOP, requests, history)
 
         assert vectors[0] == vectors[1]
         expected = [offline[feature.name][0].as_py() for feature in SHOP.features]
