@@ -28,18 +28,18 @@ def files(folder: Path) -> Iterator[str]:
 
 
 def test_a_sqlite_file_answers_like_memory_the_feature_table_and_the_naive_engine(tmp_path: Path) -> None:
-    run(files(tmp_path), examples=30, steps=50, derandomize=True)
+    run(files(tmp_path), examples=10, steps=50, derandomize=True)
 
 
 def test_a_redis_server_answers_like_memory_the_feature_table_and_the_naive_engine(redis_url: str) -> None:
-    run((f"{redis_url}?namespace=steps{n}" for n in _numbers), examples=25, steps=40, derandomize=True)
+    run((f"{redis_url}?namespace=steps{n}" for n in _numbers), examples=3, steps=40, derandomize=True)
 
 
 @pytest.mark.slow
 def test_a_sqlite_file_answers_like_them_over_thousands_of_steps(tmp_path: Path) -> None:
-    run(files(tmp_path), examples=200, steps=60)
+    run(files(tmp_path), examples=60, steps=60)
 
 
 @pytest.mark.slow
 def test_a_redis_server_answers_like_them_over_thousands_of_steps(redis_url: str) -> None:
-    run((f"{redis_url}?namespace=many{n}" for n in _numbers), examples=100, steps=60)
+    run((f"{redis_url}?namespace=many{n}" for n in _numbers), examples=25, steps=60)
