@@ -34,7 +34,10 @@ def events(
     from mlops_assets.stores.settings import settings
 
     declared, places = use_case_named(use_case), settings(os.environ)
-    at = instant_us(instant(arrived) if arrived else datetime.now(UTC))
+    now = datetime.now(UTC)
+    if arrived and instant(arrived) > now:
+        raise typer.BadParameter(f"--arrived {arrived} lies in the future: nothing arrives before it does.")
+    at = instant_us(instant(arrived) if arrived else now)
     assets = AssetStore(places.store)
     counts: Counter[str] = Counter()
     refused: list[dict[str, Any]] = []
@@ -82,7 +85,7 @@ def _batches(file: Path) -> Iterator[list[tuple[int, dict[str, Any]]]]:
 def _event(file: str, number: int, line: str) -> dict[str, Any]:
     try:
         event = formats.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         event, why = None, f": {error}"
     else:
         why = ""

@@ -2,7 +2,8 @@
 
 import os
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -27,15 +28,14 @@ def lookup(
 
     declared = use_case_named(use_case)
     given = _given(declared.request_table, keys)
-    with closing(open_online(online_url(settings(os.environ).online, declared))) as store:
-        values, ages = OnlineFeatures(declared, store).look_up(given, instant(as_of))
-        entries = store.entries()
-    if not entries:
-        first = declared.partitions.start
+    at, url = instant(as_of), online_url(settings(os.environ).online, declared)
+    if "://" not in url and not Path(url).exists():
         raise DataError(
-            f"{declared.name}: the online store is empty: materialize online_features, e.g. "
-            f"`mlops backfill {declared.name} --from {first} --to {first}`."
+            f"{declared.name}: nothing is online yet: materialize online_features of the week asked about and the "
+            f"{declared.lookback_weeks} before it: `mlops backfill {declared.name} --from WEEK --to WEEK`."
         )
+    with closing(open_online(url)) as store:
+        values, ages = OnlineFeatures(declared, store).look_up(given, at)
     if json:
         seconds = {name: None if age is None else age.total_seconds() for name, age in ages.items()}
         as_json({"as_of": as_of, "values": values, "age_seconds": seconds})
@@ -76,8 +76,8 @@ def _value(column: Column, text: str) -> Any:
 def instant(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} is no instant with its zone: write it like 2013-01-28T10:05:00Z.")
-    return found
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise typer.BadParameter(f"{text!r} is no instant with its zone: write it like 2013-01-28T10:05:00Z.")

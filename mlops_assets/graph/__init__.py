@@ -1,7 +1,8 @@
 """Floor 3: everything that knows Dagster. Read in lifecycle order:
 
-`lifecycle` (the whole graph of a use case), `ingest`, `online`, `features`, `skew`, `training`, `registry`, `catalogue`,
-`monitoring`, `jobs`; beside them `axis` (the time axis), `storage` (the IO manager), `steps` (what every step does), `tracking` (MLflow),
+`lifecycle` (the whole graph of a use case), `ingest`, `online`, `features`, `skew`, `training`, `registry`,
+`catalogue`, `monitoring`, `jobs`; beside them `axis` (the time axis), `storage` (the IO manager), `steps` (what every
+step does), `tracking` (MLflow),
 `types` and `showing` (what a person sees). Files are thin: load, one call into the core, report.
 """
 

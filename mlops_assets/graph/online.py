@@ -81,7 +81,7 @@ def online_features(use_case: UseCase) -> dg.AssetsDefinition:
                 for done, of, step in _landing(use_case, way, online, store.assets, ref, artifact):
                     applied += step
                     context.log.info(f"{done:,} of {of:,} keys of {partition} are online")
-                pruned = online.prune(_first_question(use_case, partition), reaches(use_case))
+                pruned = online.prune(first_question(use_case, partition), reaches(use_case))
                 kept, since = online.entries(), online.kept_since
             record = {"validated": ref.data_version, "series": [s.name for s in _kept(use_case)]}
         return dg.MaterializeResult(
@@ -119,7 +119,7 @@ def _landing(
     return way.land(week, dict(sorted(landed.items())), corrected, notes)
 
 
-def _first_question(use_case: UseCase, week: str) -> int:
+def first_question(use_case: UseCase, week: str) -> int:
     """The earliest instant (us since 1970) at which a request of the week may be asked."""
     return instant_us(use_case.partitions.bounds(week)[0] - use_case.requests.ahead)
 

@@ -14,13 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_assets.core.online import OnlineStore
+from mlops_assets.core.online.ordered import moment
 from mlops_assets.core.online.series import SERIES, incomplete
 from mlops_assets.core.online.skew import projected, served_skew
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.axis import partition_of, partitions_def, window
 from mlops_assets.graph.features import TABLE, history
-from mlops_assets.graph.online import SNAPSHOTS, WEEK, FeatureStore
+from mlops_assets.graph.online import SNAPSHOTS, WEEK, FeatureStore, first_question
 from mlops_assets.graph.steps import refusals
 from mlops_assets.graph.storage import Upstream
 from mlops_assets.stores.refs import Ref
@@ -110,8 +111,10 @@ def _lacks(use_case: UseCase, online: OnlineStore, weeks: Mapping[str, Ref], par
     absent = [week for week, ref in weeks.items() if online.note(WEEK + week) != ref.data_version]
     if absent:
         return f"the online store does not hold {', '.join(absent)} as validated"
-    short = incomplete(use_case, online.note(SERIES))
+    short = [name for name, week in incomplete(use_case, online.note(SERIES)).items() if not week or week > min(weeks)]
     if short:
-        return f"the online store was filled by another declaration: {next(iter(short))!r} is not there from its start"
+        return f"the online store was filled by another declaration: {short[0]!r} is not there from {min(weeks)} on"
+    if online.kept_since is not None and online.kept_since > first_question(use_case, partition):
+        return f"the online store keeps history since {moment(online.kept_since).isoformat()} only"
     snapshots = json.loads(online.note(SNAPSHOTS) or "{}").get("week", partition)
     return f"the online store holds the snapshots of {snapshots}" if snapshots != partition else ""

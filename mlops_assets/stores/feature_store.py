@@ -37,8 +37,8 @@ def feature_store(
     use_case: UseCase, *, online: str, journals: str, assets: AssetStore
 ) -> Iterator[tuple[WritePath, OnlineStore]]:
     """The write path and the online store of a use case, closed at the end."""
-    store = open_online(online_url(online, use_case))
-    with closing(store), closing(open_journal(journals, use_case)) as journal:
+    journal = open_journal(journals, use_case)  # makes its folder, in which the embedded store lies by default
+    with closing(journal), closing(open_online(online_url(online, use_case))) as store:
         yield WritePath(use_case, journal, store, lambda: lookups(use_case, assets)), store
 
 

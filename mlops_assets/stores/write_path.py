@@ -67,7 +67,13 @@ class WritePath:
 
     def catch_up(self) -> Applied:
         """Bring to the online store every event that the journal has and it has not."""
-        last, rows = self._journal.touched(int(self._online.note(CAUGHT_UP) or 0))
+        before = int(self._online.note(CAUGHT_UP) or 0)
+        last, rows = self._journal.touched(before)
+        if before > last:
+            raise DataError(
+                f"{self._use_case.name}: the online store has event {before}, the journal {self._journal.path} ends at "
+                f"{last}: it was lost or is an older copy. Put it back, or remove the online store and fill it anew."
+            )
         merged: dict[tuple[str, bytes], Change] = {}
         for name, keys in rows.items():
             table = self._use_case.table(name)

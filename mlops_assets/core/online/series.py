@@ -41,7 +41,7 @@ def online_series(use_case: UseCase) -> dict[Series, OnlineSeries]:
 
     >>> from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
     >>> sorted({kept.name for kept in online_series(FLIGHT_DELAYS).values()})[0]
-    'flights(carrier).late known at outcome_utc added up'
+    'flights(carrier).late known at outcome_utc added up for 168 h'
     """
     needs = plan(use_case)
     shown = {(f.table, f.table_key, f.column) for f in use_case.features if isinstance(f, Last)}
@@ -54,7 +54,7 @@ def online_series(use_case: UseCase) -> dict[Series, OnlineSeries]:
         reaches = [need.reach_us for _, need in members if need.reach_us is not None]
         for series, _ in members:
             found[series] = OnlineSeries(
-                name=_name(series, decimals, what in shown),
+                name=_name(series, decimals, what in shown, max(reaches, default=None)),
                 series=series,
                 reach_us=max(reaches) if reaches else None,
                 decimals=decimals,
@@ -63,11 +63,12 @@ def online_series(use_case: UseCase) -> dict[Series, OnlineSeries]:
     return found
 
 
-def _name(series: Series, decimals: int | None, shows: bool) -> str:
+def _name(series: Series, decimals: int | None, shows: bool, reach_us: int | None) -> str:
     adds = "" if decimals is None else " added up" + (f" in 10^-{decimals}" if decimals else "")
     shown = " and shown" if shows and adds else ""
     at = "" if series.at == ALWAYS else f" known at {series.at}"
-    return f"{series.table}({','.join(series.table_key)}).{series.column}{at}{adds}{shown}"
+    back = "" if reach_us is None else f" for {reach_us / 3.6e9:g} h"  # what a longer window needs may be pruned
+    return f"{series.table}({','.join(series.table_key)}).{series.column}{at}{adds}{shown}{back}"
 
 
 def online_since(use_case: UseCase, note: str | None, week: str) -> str:
@@ -78,16 +79,15 @@ def online_since(use_case: UseCase, note: str | None, week: str) -> str:
 
 
 def incomplete(use_case: UseCase, note: str | None) -> dict[str, str]:
-    """Series that came later than the store's first weeks, by another declaration -> the first week they hold.
+    """Series that are not online from the time axis' start on -> the first week they hold, "" for none.
 
-    "" for one that holds none. `note` is that of `SERIES`; where nothing was brought yet, nothing is incomplete.
+    `note` is that of `SERIES`; where nothing was brought yet, nothing is incomplete.
     """
     if note is None:
         return {}
     held: dict[str, str] = json.loads(note)
-    first = min(held.values())
     names = sorted({kept.name for kept in online_series(use_case).values()})
-    return {name: held.get(name, "") for name in names if held.get(name) != first}
+    return {name: held.get(name, "") for name in names if held.get(name) != use_case.partitions.start}
 
 
 def reaches(use_case: UseCase) -> dict[str, int]:

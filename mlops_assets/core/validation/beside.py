@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,7 +25,7 @@ class Beside:
     `raw` are all rows in landed form, the file's first: row numbers count there.
     """
 
-    def __init__(self, table: Table, landed: pa.Table, told: pa.Table | None) -> None:
+    def __init__(self, table: Table, landed: pa.Table, told: pa.Table | None, refused: frozenset[int]) -> None:
         self._table, self._landed = table, landed.num_rows
         self._told = None if told is None or told.num_rows == 0 else told
         self.raw = landed
@@ -36,12 +37,18 @@ class Beside:
         self._of_file = np.array([by_key.get(key, -1) for key in landed_keys], dtype=np.int64)
         self._differs = self._differing(conform(table, landed, Reasons(landed.num_rows)))
         agree = self._of_file.copy()
-        agree[[row for _, rows in self._differs for row in rows]] = -1
+        agree[[*refused, *(row for _, rows in self._differs for row in rows)]] = -1
         alone = np.setdiff1d(np.arange(self._told.num_rows), agree)
         self._alone = np.array([n for n in alone.tolist() if self._can_stand(n)], dtype=np.int64)
         extra = self._told.select(names).take(pa.array(self._alone, pa.int64()))
         beside = pa.table({name: _plain(landed[name]) for name in names})
         self.raw = pa.concat_tables([beside, extra.cast(_zoned(extra.schema, beside))], promote_options="permissive")
+
+    def replaced(self, bad: npt.NDArray[np.bool_]) -> frozenset[int]:
+        """The landed rows of which an event told too and that are refused: what the event told stands alone."""
+        if self._told is None:
+            return frozenset()
+        return frozenset(np.flatnonzero(bad[: self._landed] & (self._of_file >= 0)).tolist())
 
     def joined(self, landed: pa.Table, reasons: Reasons) -> pa.Table:
         """The conformed landed rows and the told ones below them. A landed row that differs gets its reason."""

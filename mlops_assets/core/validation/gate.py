@@ -79,19 +79,25 @@ def judge(
     lookups: Mapping[str, pa.Table],
     partition: str,
     told: pa.Table | None = None,
+    refused: frozenset[int] = frozenset(),
 ) -> Validated:
-    """One table of one week through all rules. `lookups` are the validated tables that zones are read from."""
+    """One table of one week through all rules. `lookups` are the validated tables that zones are read from.
+
+    `refused` are landed rows that a first turn refused although an event told of them too: the told one stands then.
+    """
     problems = schema_problems(table, landed)
     if problems:
         return Validated(clean=landed.slice(0, 0), quarantined=_quarantined(landed, Reasons(landed.num_rows)),
                          completeness=0.0, rules=(schema_outcome(table, problems),), by_rule={})  # fmt: skip
-    beside = Beside(table, landed, told)
+    beside = Beside(table, landed, told, refused)
     reasons = Reasons(beside.raw.num_rows)
     rows = beside.joined(conform(table, landed, reasons), reasons)
     judge_rows(table, rows, reasons)
     rows = beside.not_yet(derive(table, rows, lookups, reasons))
     _judge_times(use_case, table, rows, partition, reasons)
     conflicts = _judge_keys(table, rows, reasons)
+    if further := beside.replaced(reasons.bad) - refused:
+        return judge(use_case, table, landed, lookups, partition, told, refused | further)
     good = pa.array(~reasons.bad)
     clean = derive_following(table, rows.filter(good))
     return Validated(

@@ -161,7 +161,7 @@ def test_a_question_older_than_what_is_kept_is_refused(store):
 
     assert store.kept_since == 100
     assert store.look_up(100, []) == []
-    with pytest.raises(PrunedError, match=r"as_of == 1970-01-01T00:00:00.000099\+00:00 lies before 1970-01-01T00:00:00.000100\+00:00"):
+    with pytest.raises(PrunedError, match=r"00\.000099\+00:00 lies before 1970-01-01T00:00:00\.000100"):
         store.look_up(99, [Ask(*WHERE, 99)])
 
 
