@@ -185,9 +185,10 @@ class UseCase:
 def _is_a(value: object, kind: Kind) -> bool:
     """True when a feature of this kind could have the value."""
     if kind is Kind.FLOAT:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1.7e308
     wanted = {Kind.STRING: str, Kind.BOOL: bool}.get(kind, int)
-    return isinstance(value, wanted) and (kind is Kind.BOOL or not isinstance(value, bool))
+    fits = not isinstance(value, int) or -(2**63) <= value < 2**63
+    return isinstance(value, wanted) and fits and (kind is Kind.BOOL or not isinstance(value, bool))
 
 
 def decimals(table: Table, column: str) -> int | None:

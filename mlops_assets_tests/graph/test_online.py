@@ -103,7 +103,7 @@ def test_an_old_week_made_anew_is_judged_by_a_projection_and_says_so(online: Wor
 
     assert said.passed
     assert str(said.description).startswith(
-        f"Projected from the validated history, since the online store holds the snapshots of {THIRD}."
+        f"Projected from the validated history, since the online store keeps history since {THIRD}T"
     )
 
 

@@ -187,3 +187,11 @@ def test_every_row_is_clean_or_quarantined_and_no_told_row_is_lost(
                     assert row[f"arrived@{group}"] == moment(int(one.arrived[group] or 0))
                     plain = {n: row[n].isoformat() if isinstance(row[n], datetime) else row[n] for n in names}
                     assert plain == {n: one.values[n] for n in names}
+
+
+def test_a_told_row_stands_where_the_files_is_refused_for_another_reason() -> None:
+    broken = {**FULL, "paid": None, "price": None, "note": None, "done": FULL["asked"] - timedelta(days=40)}
+    refused = judged(file_of(broken, OTHER), told(FULL, ALWAYS))
+
+    assert {**refused.by_rule} and refused.quarantined.num_rows == 1
+    assert arrivals(clean(refused)[1]) == [0, None, None]
