@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_assets.declare.errors import DataError
-from mlops_assets.declare.modelling import METRICS, METRICS_OF, Task
+from mlops_assets.declare.modelling import Task
+from mlops_assets.declare.promotion import METRICS, METRICS_OF
 
 Array = npt.NDArray[np.float64]
 

@@ -17,7 +17,8 @@ import pandas as pd
 from mlops_assets.core.metrics import METRIC, Metric
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.declare.errors import DataError, DeclarationError
-from mlops_assets.declare.modelling import METRICS_OF, Promotion, Task
+from mlops_assets.declare.modelling import Task
+from mlops_assets.declare.promotion import METRICS_OF, Promotion
 
 Array = npt.NDArray[np.float64]
 

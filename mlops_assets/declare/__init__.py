@@ -9,8 +9,9 @@ from mlops_assets.declare.errors import DamagedError, DataError, DeclarationErro
 from mlops_assets.declare.features import AtRequest, Count, Feature, Last, Mean, Rate, Sum, days, hours
 from mlops_assets.declare.following import Following
 from mlops_assets.declare.kinds import ALWAYS, Kind
-from mlops_assets.declare.modelling import Estimator, Label, Model, Promotion, Requests, Task
+from mlops_assets.declare.modelling import Estimator, Label, Model, Requests, Task
 from mlops_assets.declare.partitions import Weekly
+from mlops_assets.declare.promotion import Promotion
 from mlops_assets.declare.tables import Column, Every, Table
 from mlops_assets.declare.use_case import UseCase
 

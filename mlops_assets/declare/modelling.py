@@ -1,6 +1,5 @@
-"""What is asked, what is learned, and what a model must show before it may be promoted."""
+"""What is asked, what is learned, and how a model is made."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,22 +10,12 @@ from typing import Any
 
 from mlops_assets.declare.checking import freeze, known, refuse
 
-# metric -> True when a greater value is better
-METRICS: Mapping[str, bool] = MappingProxyType(
-    {"log_loss": False, "brier": False, "auc": True, "mae": False, "rmse": False}
-)
-
 
 class Task(Enum):
     """What the model answers: the probability of True, or a number."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
-
-
-METRICS_OF: Mapping[Task, tuple[str, ...]] = MappingProxyType(
-    {Task.CLASSIFICATION: ("log_loss", "brier", "auc"), Task.REGRESSION: ("mae", "rmse")}
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,23 +107,3 @@ class Model:
                          "beyond that Dagster compares no data versions")  # fmt: skip
         if self.max_rows < 1 or self.threads < 1:
             raise refuse("Model", "max_rows/threads", (self.max_rows, self.threads), "must be positive", "set both")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Promotion:
-    """The gate: a challenger's `metric` must beat the champion's by `margin`, on the same validation rows.
-
-    The metric's standard error is clustered by calendar day of the request, whose outcomes share a storm: plain
-    standard errors are 2-4 times too small. `alpha` is the one-sided error of the interval.
-    """
-
-    metric: str
-    margin: float
-    alpha: float = 0.05
-
-    def __post_init__(self) -> None:
-        known("Promotion", "metric", self.metric, METRICS)
-        if not 0 <= self.margin < math.inf:
-            raise refuse("Promotion", "margin", self.margin, "must be >= 0 and finite", "in units of the metric")
-        if not 0 < self.alpha < 0.5:
-            raise refuse("Promotion", "alpha", self.alpha, "must be 0 < alpha < 0.5", "e.g. 0.05")

@@ -12,9 +12,10 @@ from mlops_assets.declare.drift import DriftPolicy
 from mlops_assets.declare.errors import DeclarationError
 from mlops_assets.declare.features import AtRequest, Feature, Last, Mean, Rate, Sum
 from mlops_assets.declare.kinds import ALWAYS, Kind
-from mlops_assets.declare.modelling import METRICS_OF, Label, Model, Promotion, Requests, Task
+from mlops_assets.declare.modelling import Label, Model, Requests, Task
 from mlops_assets.declare.names import check_name
 from mlops_assets.declare.partitions import WEEK, Weekly
+from mlops_assets.declare.promotion import METRICS_OF, Promotion
 from mlops_assets.declare.tables import Table
 
 _SPAN = "derive the span of time that matters, as a number"  # what to do instead of showing a model an instant

@@ -10,7 +10,7 @@ from sklearn import metrics as theirs
 
 from mlops_assets.core.metrics import METRIC, measure
 from mlops_assets.declare import DataError, Task
-from mlops_assets.declare.modelling import METRICS
+from mlops_assets.declare.promotion import METRICS
 
 ORACLE = {
     "log_loss": lambda y, p: theirs.log_loss(y, p, labels=[0, 1]),

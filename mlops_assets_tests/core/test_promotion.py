@@ -14,7 +14,7 @@ from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.promotion import jackknife_error, judge
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.declare import DataError, DeclarationError, Promotion, Task
-from mlops_assets.declare.modelling import METRICS_OF
+from mlops_assets.declare.promotion import METRICS_OF
 
 LOG_LOSS = Promotion(metric="log_loss", margin=0.01)
 
