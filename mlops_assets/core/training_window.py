@@ -89,7 +89,8 @@ def training_window(use_case: UseCase, frames: Mapping[str, pd.DataFrame]) -> tu
 def judged(use_case: UseCase, rows: Labelled, prediction: npt.NDArray[np.float64]) -> pd.DataFrame:
     """Rows as a gate takes them: the request's key, `as_of` (UTC), `block`, `label`, `prediction`.
 
-    `block` is the calendar day of as_of in the use case's time zone, "2013-02-18": outcomes of one day share a storm.
+    `block` is the block of calendar days in which as_of lies in the use case's time zone, named by its first day,
+    "2013-02-18" (`Promotion.block`): outcomes of one day share a storm.
     """
     key = list(use_case.request_table.key)
     taken = sorted(set(key) & set(JUDGED))
@@ -101,7 +102,9 @@ def judged(use_case: UseCase, rows: Labelled, prediction: npt.NDArray[np.float64
     asked = rows.frame[use_case.requests.as_of].dt.tz_convert("UTC")
     frame["as_of"] = asked
     place, days = pd.factorize(asked.dt.tz_convert(use_case.partitions.timezone).dt.normalize())
-    frame["block"] = np.array([day.date().isoformat() for day in days], dtype=object)[place]
+    frame["block"] = np.array([use_case.promotion.block_of(day.date()).isoformat() for day in days], dtype=object)[
+        place
+    ]
     frame["label"] = rows.label == 1 if use_case.label.task is Task.CLASSIFICATION else rows.label
     frame["prediction"] = prediction
     return frame.reset_index(drop=True)

@@ -15,7 +15,7 @@ from mlops_assets.declare.kinds import ALWAYS, Kind
 from mlops_assets.declare.modelling import Label, Model, Requests, Task
 from mlops_assets.declare.names import check_name
 from mlops_assets.declare.partitions import WEEK, Weekly
-from mlops_assets.declare.promotion import METRICS_OF, Promotion
+from mlops_assets.declare.promotion import LEAST_BLOCKS, METRICS_OF, Promotion
 from mlops_assets.declare.tables import Table
 
 _SPAN = "derive the span of time that matters, as a number"  # what to do instead of showing a model an instant
@@ -53,8 +53,7 @@ class UseCase:
             self._check_zones(table)
         for feature in self.features:
             self._check_feature(feature)
-        metrics = METRICS_OF[self.label.task]
-        known(f"{self.name}.promotion", "metric", self.promotion.metric, metrics)
+        self._check_promotion()
         for name in self.model.excluded:
             known(f"{self.name}.model", "excluded", name, (f.name for f in self.features))
 
@@ -114,6 +113,17 @@ class UseCase:
         if table.known_at[self.label.column] == ALWAYS:
             raise refuse(f"{self.name}.label", "column", self.label.column, "is known ALWAYS",
                          "a label known beforehand needs no model: give it its instant")  # fmt: skip
+
+    def _check_promotion(self) -> None:
+        where, promotion = f"{self.name}.promotion", self.promotion
+        known(where, "metric", promotion.metric, METRICS_OF[self.label.task])
+        for name in promotion.slices:
+            known(where, "slices", name, (f.name for f in self.features))
+        judged = self.model.validation_weeks * WEEK + self.requests.ahead
+        if (most := promotion.most_blocks(judged)) < LEAST_BLOCKS:
+            raise refuse(where, "block", promotion.block, f"makes at most {promotion.blocks(most)} of the validation "
+                         f"weeks and {LEAST_BLOCKS} are the least that judge",
+                         "declare a shorter block or more validation_weeks")  # fmt: skip
 
     def _check_zones(self, table: Table) -> None:
         for derived in table.derived:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlops_assets.core.metrics import METRIC
-from mlops_assets.core.promotion import jackknife_error, judge
+from mlops_assets.core.paired import jackknife_error
+from mlops_assets.core.promotion import judge
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.declare import DataError, DeclarationError, Promotion, Task
 from mlops_assets.declare.promotion import METRICS_OF

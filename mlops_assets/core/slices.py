@@ -1,0 +1,214 @@
+"""The verdict's metric slice by slice: for whom is the challenger better, for whom worse?
+
+Here belongs the cutting of the judged rows by the values of declared features, and the report of both models on each
+part. It decides nothing (docs/decisions/0022): a slice that is worse beyond chance is named, the verdict stands.
+Many slices are asked at once, so each bound is one-sided at alpha / slices (Bonferroni): the chance to name any slice
+wrongly stays alpha.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlops_assets.core.metrics import METRIC
+from mlops_assets.core.paired import Difference, Paired, difference, paired
+from mlops_assets.core.promotion import check_metric
+from mlops_assets.declare.errors import DataError
+from mlops_assets.declare.modelling import Task
+from mlops_assets.declare.promotion import Promotion
+
+_MATCH = "\0match"  # no declared name holds a NUL
+
+MOST_NUMBERS = 12  # a number of more values than this is cut at its quartiles: months of a year still stand alone
+MOST_NAMED = 6  # folded values that are named; more are counted
+
+_WORSE, _BETTER, _ALIKE = "worse beyond chance", "better beyond chance", "no difference beyond chance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Both models on the rows of one value; `label` says which: "carrier = HA", "distance <= 502", "tailnum is null".
+
+    `improvement` is positive when the challenger is better, `lower` and `upper` bound it one-sided at the report's
+    alpha / slices each. None is what could not be computed, `untold` says why there are no bounds.
+    """
+
+    feature: str
+    label: str
+    rows: int
+    blocks: int
+    challenger: float | None
+    champion: float | None
+    improvement: float | None
+    standard_error: float | None
+    lower: float | None
+    upper: float | None
+    untold: str
+
+    @property
+    def says(self) -> str:
+        """The finding in words."""
+        if self.lower is None or self.upper is None:
+            return self.untold
+        return _WORSE if self.upper < 0 else _BETTER if self.lower > 0 else _ALIKE
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceReport:
+    """All slices of all declared features, in declared order; every feature's slices hold each of the `rows` once."""
+
+    features: tuple[str, ...]
+    metric: str
+    unit: str
+    alpha: float
+    rows: int
+    slices: tuple[Slice, ...]
+
+    @property
+    def told(self) -> int:
+        """How many slices have bounds: over so many is alpha split."""
+        return sum(not one.untold for one in self.slices)
+
+    @property
+    def sentence(self) -> str:
+        """Which slices are worse beyond chance, with their numbers; or that none is."""
+        if not self.features:
+            return "No slices are declared."
+        split = f"alpha {self.alpha:g} split over {self.told} slices (Bonferroni)"
+        worse = [
+            f"{one.label} beyond chance: {self.metric} {one.challenger:.4f} against {one.champion:.4f}, "
+            f"{one.improvement:+.4f} (at most {one.upper:+.4f}, {one.rows} rows)"
+            for one in self.slices
+            if one.says == _WORSE
+        ]
+        silent = len(self.slices) - self.told
+        told = f"Worse for {'; for '.join(worse)}" if worse else f"No slice of {', '.join(self.features)} is worse"
+        return f"{told}{'' if worse else ' beyond chance'}; {split}{f', {silent} more untold' if silent else ''}."
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row a slice, for people."""
+        return [
+            {"slice": one.label, "says": one.says}
+            | {name: value for name, value in asdict(one).items() if name not in ("feature", "label", "untold")}
+            for one in self.slices
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values, the sentence included."""
+        return asdict(self) | {
+            "features": list(self.features),
+            "slices": [asdict(one) for one in self.slices],
+            "sentence": self.sentence,
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> "SliceReport":
+        """The report `to_json` wrote. Raises KeyError or TypeError for anything else."""
+        fields = {name: value for name, value in record.items() if name != "sentence"}
+        told = {"features": tuple(record["features"]), "slices": tuple(Slice(**one) for one in record["slices"])}
+        return cls(**(fields | told))
+
+
+def slices(
+    promotion: Promotion, challenger: pd.DataFrame, champion: pd.DataFrame, features: pd.DataFrame, task: Task
+) -> SliceReport:
+    """The report over judged rows (`key..., as_of, block, label, prediction`) of both models, in any order of rows.
+
+    `features` has the request's key columns and the declared slices; rows that were not judged may stand in it.
+    A value of fewer than `promotion.min_slice_rows` judged rows is folded with the feature's other such ones, null is a
+    value of its own, a number of more than 12 values is cut at the quartiles of the judged rows. Raises DataError where
+    `paired` does and for a judged row without its features, DeclarationError for a metric the task lacks.
+    """
+    check_metric(promotion, task)
+    rows, metric = paired(challenger, champion), METRIC[promotion.metric]
+    found = []
+    values = _values(promotion, rows, features)
+    for name in promotion.slices:
+        labels, order = _cut(name, values[name], promotion.min_slice_rows)
+        for label in order:
+            part = difference(promotion, metric, rows.where(labels == label), task)
+            few = f"{part.rows} rows are too few to tell, {promotion.min_slice_rows} are the least"
+            if part.rows < promotion.min_slice_rows and not part.untold:
+                part = replace(part, standard_error=None, untold=few)
+            found.append((name, label, part))
+    told = sum(not part.untold for _, _, part in found)
+    return SliceReport(
+        features=promotion.slices,
+        metric=metric.name,
+        unit=metric.unit,
+        alpha=promotion.alpha,
+        rows=len(rows.label),
+        slices=tuple(_slice(name, label, part, promotion.alpha / max(told, 1)) for name, label, part in found),
+    )
+
+
+def _slice(feature: str, label: str, part: Difference, alpha: float) -> Slice:
+    lower, upper = part.bounds(alpha) or (None, None)
+    return Slice(feature=feature, label=label, lower=lower, upper=upper, **asdict(part))
+
+
+def _cut(feature: str, column: pd.Series, least: int) -> tuple[npt.NDArray[np.object_], list[str]]:
+    """The label of every row, and the labels in the order they are shown; labels of different parts differ."""
+    null = column.isna().to_numpy(dtype=bool)
+    known = column[~null]
+    number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if number and known.nunique() > MOST_NUMBERS:
+        parts, order = _at_quartiles(feature, known)
+    else:
+        parts, order = _by_value(feature, known, least)
+    labels = np.full(len(column), f"{feature} is null", dtype=object)
+    labels[~null] = parts
+    return labels, [*order, f"{feature} is null"] if null.any() else order
+
+
+def _at_quartiles(feature: str, known: pd.Series) -> tuple[list[str], list[str]]:
+    """Quartiles are values that occur (inverted distribution function); parts that ties leave empty are not there."""
+    whole = pd.api.types.is_integer_dtype(known)
+    numbers = known.to_numpy(dtype=np.int64 if whole else np.float64)
+    ranked = np.sort(numbers)
+    edges = np.unique(ranked[[math.ceil(len(ranked) * part / 4) - 1 for part in (1, 2, 3)]])
+    named = [str(edge) if whole else repr(float(edge)) for edge in edges]
+    between = [f"{low} < {feature} <= {high}" for low, high in pairwise(named)]
+    names = [f"{feature} <= {named[0]}", *between, f"{feature} > {named[-1]}"]
+    place = np.searchsorted(edges, numbers)
+    return [names[at] for at in place], [names[at] for at in np.unique(place)]
+
+
+def _by_value(feature: str, known: pd.Series, least: int) -> tuple[list[str], list[str]]:
+    counts = known.value_counts()
+    ranked = sorted(counts.index) if pd.api.types.is_numeric_dtype(known) else sorted(counts.index, key=str)
+    few = [value for value in ranked if counts[value] < least]
+    shown = ", ".join(map(str, few)) if len(few) <= MOST_NAMED else f"{len(few)} values"
+    label = {value: f"{feature} is other ({shown})" if value in few else f"{feature} = {value}" for value in ranked}
+    order = [label[value] for value in ranked if value not in few] + [label[value] for value in few[:1]]
+    return [label[value] for value in known], order
+
+
+def _values(promotion: Promotion, rows: Paired, features: pd.DataFrame) -> pd.DataFrame:
+    """The declared slices' columns in the order of the paired rows."""
+    key = [name for name in rows.requests.columns if name != "as_of"]
+    wanted = list(dict.fromkeys((*key, *promotion.slices)))
+    if lacking := [name for name in wanted if name not in features.columns]:
+        raise DataError(
+            f"the features have no column {lacking}, must have the request's key and the slices "
+            f"{list(promotion.slices)}: pass the feature table of the validation weeks."
+        )
+    try:
+        found = rows.requests[key].merge(features[wanted], on=key, how="left", validate="one_to_one", indicator=_MATCH)
+    except pd.errors.MergeError as twice:
+        raise DataError(
+            f"a request of the features stands more than once ({twice}): one request is one row."
+        ) from twice
+    lost = found[_MATCH] != "both"
+    if lost.any():
+        raise DataError(
+            f"request {found.loc[lost, key].iloc[0].to_dict()} has no features ({int(lost.sum())} of {len(found)} "
+            "judged rows): pass the feature table of all validation weeks."
+        )
+    return found
