@@ -1,0 +1,5 @@
+"""Code as an ingredient: which definitions a step can reach, and what each of them says. Source text in, digests out."""
+
+from mlops_assets.core.code.reach import Code, Reached
+
+__all__ = ["Code", "Reached"]

@@ -1,0 +1,107 @@
+"""A statement read once: its normalised spelling, and the names it may look up outside itself.
+
+The spelling is the syntax tree without positions, comments, docstrings: it changes with what the code does.
+"""
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlops_assets.core.code.source import FunctionNode, is_text
+
+_LEFT_OUT = ("ctx", "type_comment", "kind", "type_ignores")  # says nothing that the rest of the tree does not
+_FIELDS = {
+    sort: tuple(name for name in sort._fields if name not in _LEFT_OUT)
+    for sort in vars(ast).values()
+    if isinstance(sort, type) and issubclass(sort, ast.AST)
+}
+
+
+@dataclass
+class Names:
+    """What some statements name. No scopes are told apart: a local of a global's name counts as the global.
+
+    `chains`: root name and the attributes asked of it, ("np", "random", "default_rng"). `hints`: names in annotations
+    that are written as texts. `bound`: names given a value somewhere inside. `imports`: statements inside.
+    """
+
+    spelling: list[str] = field(default_factory=list)
+    chains: set[tuple[str, ...]] = field(default_factory=set)
+    hints: set[tuple[str, ...]] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
+    imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
+
+    def add(self, node: Any) -> None:
+        """Read a node (or a list of them, or a constant) and all below it."""
+        kind = type(node)
+        if kind is list:
+            self.spelling.append("[")
+            for item in node:
+                self.add(item)
+            self.spelling.append("]")
+            return
+        fields = _FIELDS.get(kind)
+        if fields is None:
+            self.spelling.append(repr(node))
+            return
+        self.spelling.append(kind.__name__)
+        if kind is ast.Attribute and self._chain(node):
+            return
+        if kind is ast.Name:
+            self._name(node)
+        elif kind is ast.Import or kind is ast.ImportFrom:
+            self.imports.append(node)
+        for name in fields:
+            value = getattr(node, name)
+            if value is None:
+                self.spelling.append("")  # no identifier is empty
+            elif type(value) is str and kind is not ast.Constant:
+                self.spelling.append(value)
+                if name in ("name", "arg", "rest") and kind is not ast.keyword:
+                    self.bound.add(value)  # a definition, an argument, an except, a pattern
+            elif name == "body" and isinstance(node, FunctionNode | ast.ClassDef):
+                self.add([each for each in value if not is_text(each)] or [ast.Pass()])
+            else:
+                if name in ("annotation", "returns"):
+                    self._texts_in(value)
+                self.add(value)
+        self.spelling.append(")")
+
+    def _name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self.chains.add((node.id,))
+        else:
+            self.bound.add(node.id)
+
+    def _chain(self, node: ast.Attribute) -> bool:
+        """Read the whole of `a.b.c` and say so; False for an attribute of anything but a name, `f().x`."""
+        attributes = [node.attr]
+        root = node.value
+        while isinstance(root, ast.Attribute):
+            attributes.append(root.attr)
+            root = root.value
+        if not isinstance(root, ast.Name):
+            return False
+        chain = (root.id, *reversed(attributes))
+        self.chains.add(chain)
+        self.spelling += [*chain, ")"]
+        return True
+
+    def _texts_in(self, annotation: ast.expr) -> None:
+        for node in ast.walk(annotation):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                try:
+                    meant = Names()
+                    meant.add(ast.parse(node.value, mode="eval"))
+                except SyntaxError:  # a Literal["no name"]
+                    continue
+                self.hints |= meant.chains
+
+
+def read(statements: Iterable[ast.AST]) -> Names:
+    """The names and the spelling of some statements."""
+    found = Names()
+    for statement in statements:
+        found.add(statement)
+    return found
