@@ -1,18 +1,26 @@
 """From a declared estimator to a scikit-learn object, ready to fit, and the threads it may use.
 
-Here belong the import of the class, the seed, the positions of the categories, the number of workers. It knows no
-splits and no metrics.
+Here belong the import of the class, the seed, the positions of the categories, the number of workers, the fit itself.
+It knows no splits and no metrics.
 """
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from mlops_assets.core.checked_models import checkers
+from mlops_assets.core.checkpoints import NO_CHECKPOINTS, Checkpoints, fit_in_steps
 from mlops_assets.core.encoding import Encoder
-from mlops_assets.declare.errors import DeclarationError
+from mlops_assets.core.scoring import Scorer
+from mlops_assets.declare.errors import DataError, DeclarationError
 from mlops_assets.declare.modelling import Estimator, Model, Task
+from mlops_assets.declare.use_case import UseCase
 
 
 def build(declared: Estimator, model: Model, encoder: Encoder, task: Task) -> Any:
@@ -47,16 +55,61 @@ def build(declared: Estimator, model: Model, encoder: Encoder, task: Task) -> An
     return _set_everywhere(estimator, "random_state", model.seed)
 
 
-def fit_on(estimator: Any, array: Any, label: Any, jobs: int) -> Any:
-    """The estimator, fitted with `jobs` workers where it has `n_jobs`, which is None again afterwards.
+def fitted(
+    use_case: UseCase,
+    declared: Estimator,
+    encoder: Encoder,
+    array: npt.NDArray[np.float64],
+    label: npt.NDArray[np.float64],
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
+) -> Scorer:
+    """The declared estimator, fitted on encoded rows `[rows, features]` and their labels, ready to answer.
+
+    A long fit is done in steps of `Model.checkpoint_every` iterations (`fit_in_steps`). Raises DataError when
+    scikit-learn refuses the rows or a parameter's value, DeclarationError like `build`.
+    """
+    model, task = use_case.model, use_case.label.task
+    truth = label.astype(np.int64) if task is Task.CLASSIFICATION else label
+
+    def fit(part: Any) -> None:
+        _fit_on(part, array, truth, model.threads)
+
+    estimator, features = build(declared, model, encoder, task), array.shape[1]
+    try:
+        made = fit_in_steps(estimator, fit, features=features, every=model.checkpoint_every, checkpoints=checkpoints)
+    except ValueError as refused:
+        raise DataError(
+            f"{use_case.name}: {declared.path} refused the {len(array)} training rows ({refused}): "
+            "correct its params, or the features it reads."
+        ) from refused
+    return Scorer(estimator=made, encoder=encoder, task=task)
+
+
+def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON values, sorted by name; whatever is none as text, without addresses in memory."""
+    plain: dict[str, Any] = {}
+    for name in sorted(params):
+        value = params[name]
+        listed = isinstance(value, list | tuple) and all(map(_is_plain, value))
+        plain[name] = list(value) if listed else value if _is_plain(value) else re.sub(r" at 0x\w+", "", str(value))
+    return plain
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | str) or (type(value) is float and math.isfinite(value))
+
+
+def _fit_on(estimator: Any, array: Any, label: Any, jobs: int) -> None:
+    """Fit with `jobs` workers where the estimator has `n_jobs`, which is None again afterwards.
 
     So that the model answers with one worker: a forest of several adds its trees in the order in which they finish, and
     its last bits differ from call to call.
     """
     if jobs == 1:  # what None means, too; scikit-learn warns of an n_jobs that does nothing when it is set
-        return estimator.fit(array, label)
+        estimator.fit(array, label)
+        return
     _set_everywhere(estimator, "n_jobs", jobs).fit(array, label)
-    return _set_everywhere(estimator, "n_jobs", None)
+    _set_everywhere(estimator, "n_jobs", None)
 
 
 def _set_everywhere(estimator: Any, parameter: str, value: object) -> Any:

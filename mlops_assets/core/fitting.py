@@ -6,9 +6,7 @@ models: on any machine of the same locked environment; models on BLAS: on the sa
 becomes of the model is `graph`'s business.
 """
 
-import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
@@ -19,14 +17,15 @@ import pandas as pd
 
 from mlops_assets.core import encoding
 from mlops_assets.core.calibration import Calibration, calibrate
-from mlops_assets.core.estimators import build, fit_on, threads
+from mlops_assets.core.checkpoints import NO_CHECKPOINTS, Checkpoints
+from mlops_assets.core.estimators import fitted, plain_params, threads
 from mlops_assets.core.importances import permutation_importances
 from mlops_assets.core.metrics import METRIC, measure
 from mlops_assets.core.row_selection import Labelled
 from mlops_assets.core.scoring import Scorer
+from mlops_assets.core.search import Searched, TrialResult, run_trial_rows, trials, with_params
 from mlops_assets.core.training_window import Window, judged, training_window
 from mlops_assets.declare.errors import DataError
-from mlops_assets.declare.modelling import Estimator, Task
 from mlops_assets.declare.use_case import UseCase
 
 
@@ -50,7 +49,8 @@ class TrainedModel:
 
     `metrics`, `baseline_metrics`: every metric of the task on the validation rows, by name. `importances`: share by
     feature, sum 1. `validation`, `baseline_validation`: the judged rows (key, as_of, block, label, prediction) of each.
-    `params`: all of the estimator's parameters, as JSON values or text.
+    `params`: all of the estimator's parameters, as JSON values or text. `search`: the trials and the chosen one, None
+    where no search is declared.
     """
 
     use_case: str
@@ -69,6 +69,7 @@ class TrainedModel:
     seed: int
     threads: int
     params: Mapping[str, Any]
+    search: Searched | None
 
     @property
     def estimator(self) -> Any:
@@ -98,6 +99,7 @@ class TrainedModel:
             "seed": self.seed,
             "threads": self.threads,
             "params": dict(self.params),
+            "search": None if self.search is None else self.search.to_json(),
         }
 
 
@@ -108,18 +110,36 @@ def fit(use_case: UseCase, frames: Mapping[str, pd.DataFrame]) -> TrainedModel:
     and `label_known_at`. Raises DataError for rows that cannot be learned from (`training_window` lists them) and
     DeclarationError for an estimator that scikit-learn does not have.
     """
-    return fit_rows(use_case, *training_window(use_case, frames))
+    train, validation, window = training_window(use_case, frames)
+    results = [run_trial_rows(use_case, train, window, trial) for trial in trials(use_case.model)]
+    return fit_rows(use_case, train, validation, window, results=results)
 
 
-def fit_rows(use_case: UseCase, train: Labelled, validation: Labelled, window: Window) -> TrainedModel:
-    """The same from rows already selected (`training_window`). Raises DeclarationError like `fit`."""
+def fit_rows(
+    use_case: UseCase,
+    train: Labelled,
+    validation: Labelled,
+    window: Window,
+    *,
+    results: Iterable[TrialResult] = (),
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
+) -> TrainedModel:
+    """The same from rows already selected (`training_window`) and trials already run (`search.run_trial`).
+
+    The model has the parameters of the trial that `results` choose, one of each declared trial; without a search there
+    are none. `checkpoints` are of the model's own fit. Raises DataError and DeclarationError like `fit`, and DataError
+    for results of other trials than the declared ones.
+    """
+    search = _searched(use_case, results)
+    if search is not None:
+        use_case = with_params(use_case, search.chosen.params)
     model, task = use_case.model, use_case.label.task
     encoder = encoding.fit(use_case, train.frame)
     seen, unseen = encoder.encode(train.frame), encoder.encode(validation.frame)
     metric = METRIC[use_case.promotion.metric]
     with threads(model.threads):
-        scorer = _fitted(use_case, model.estimator, encoder, seen, train.label)
-        baseline = _fitted(use_case, model.baseline, encoder, seen, train.label)
+        scorer = fitted(use_case, model.estimator, encoder, seen, train.label, checkpoints)
+        baseline = fitted(use_case, model.baseline, encoder, seen, train.label)
         answers, plain = scorer.predict_encoded(unseen), baseline.predict_encoded(unseen)
         importances = permutation_importances(
             encoder.features, scorer.predict_encoded, unseen, validation.label, metric, model.seed
@@ -144,7 +164,8 @@ def fit_rows(use_case: UseCase, train: Labelled, validation: Labelled, window: W
         window=window,
         seed=model.seed,
         threads=model.threads,
-        params=MappingProxyType(_plain(scorer.estimator.get_params(deep=False))),
+        params=MappingProxyType(plain_params(scorer.estimator.get_params(deep=False))),
+        search=search,
     )
 
 
@@ -163,20 +184,12 @@ def validate(use_case: UseCase, frames: Mapping[str, pd.DataFrame], scorer: Scor
         return judged(use_case, validation, scorer.predict(validation.frame))
 
 
-def _fitted(
-    use_case: UseCase, declared: Estimator, encoder: encoding.Encoder, array: Any, label: npt.NDArray[np.float64]
-) -> Scorer:
-    task = use_case.label.task
-    estimator = build(declared, use_case.model, encoder, task)
-    truth = label.astype(np.int64) if task is Task.CLASSIFICATION else label
-    try:
-        fit_on(estimator, array, truth, use_case.model.threads)
-    except ValueError as refused:
-        raise DataError(
-            f"{use_case.name}: {declared.path} refused the {len(array)} training rows ({refused}): "
-            "correct its params, or the features it reads."
-        ) from refused
-    return Scorer(estimator=estimator, encoder=encoder, task=task)
+def _searched(use_case: UseCase, results: Iterable[TrialResult]) -> Searched | None:
+    if use_case.model.search is not None:
+        return Searched.of(use_case.model, results)
+    if given := list(results):
+        raise DataError(f"{use_case.name} declares no search, met results of {len(given)} trials: leave them out.")
+    return None
 
 
 def _weekly(
@@ -192,17 +205,3 @@ def _weekly(
         )
         found.append(WeekMetric(partition=week, role=role, rows=int(here.sum()), model=model, baseline=baseline))
     return found
-
-
-def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON values, sorted by name; whatever is none as text, without addresses in memory."""
-    plain: dict[str, Any] = {}
-    for name in sorted(params):
-        value = params[name]
-        listed = isinstance(value, list | tuple) and all(map(_is_plain, value))
-        plain[name] = list(value) if listed else value if _is_plain(value) else re.sub(r" at 0x\w+", "", str(value))
-    return plain
-
-
-def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, bool | int | str) or (type(value) is float and math.isfinite(value))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlops_assets.declare.checking import freeze, known, refuse
+from mlops_assets.declare.search import Search
 
 
 class Task(Enum):
@@ -83,6 +84,8 @@ class Model:
 
     The last `validation_weeks` are never trained on: they judge. At least `min_weeks` in all, at most `max_weeks`
     and the newest `max_rows` training rows. `baseline` is what any model must beat. `threads` for the fit.
+    `search`, when given, tries other hyperparameters first. A long fit of trees can be taken up again after every
+    `checkpoint_every` iterations, which changes nothing about what it learns.
     """
 
     estimator: Estimator
@@ -94,6 +97,8 @@ class Model:
     validation_weeks: int = 2
     threads: int = 1
     excluded: tuple[str, ...] = ()
+    search: Search | None = None
+    checkpoint_every: int = 50
 
     def __post_init__(self) -> None:
         freeze(self, excluded=tuple(self.excluded))
@@ -107,3 +112,17 @@ class Model:
                          "beyond that Dagster compares no data versions")  # fmt: skip
         if self.max_rows < 1 or self.threads < 1:
             raise refuse("Model", "max_rows/threads", (self.max_rows, self.threads), "must be positive", "set both")
+        if type(self.checkpoint_every) is not int or self.checkpoint_every < 1:
+            raise refuse("Model", "checkpoint_every", self.checkpoint_every, "must be a whole number, at least 1",
+                         "in iterations of the fit")  # fmt: skip
+        if self.search is not None:
+            self._check_search(self.search)
+
+    def _check_search(self, search: Search) -> None:
+        least = self.validation_weeks + search.tuning_weeks + 1
+        if self.min_weeks < least:
+            raise refuse("Model", "min_weeks", self.min_weeks, f"must be at least {least} with this search",
+                         f"{self.validation_weeks} validate, {search.tuning_weeks} tune, 1 trains")  # fmt: skip
+        if self.estimator.categories in search.space:
+            raise refuse("Model", "search.space", self.estimator.categories, "holds the positions of the categories",
+                         "it is set by the project")  # fmt: skip
