@@ -1,32 +1,26 @@
 """The verdict's metric slice by slice: for whom is the challenger better, for whom worse?
 
-Here belongs the cutting of the judged rows by the values of declared features, and the report of both models on each
-part. It decides nothing (docs/decisions/0022): a slice that is worse beyond chance is named, the verdict stands.
-Many slices are asked at once, so each bound is one-sided at alpha / slices (Bonferroni): the chance to name any slice
-wrongly stays alpha.
+Here belongs the report of both models on the judged rows of each value of the declared features; the cutting is
+`slice_labels.py`. It decides nothing (docs/decisions/0022): a slice that is worse beyond chance is named, the verdict
+stands. Many slices are asked at once, so each bound is one-sided at alpha / slices (Bonferroni): the chance to name any
+slice wrongly stays alpha.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.paired import Difference, Paired, difference, paired
 from mlops_assets.core.promotion import check_metric
+from mlops_assets.core.slice_labels import slice_labels
 from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.modelling import Task
 from mlops_assets.declare.promotion import Promotion
 
 _MATCH = "\0match"  # no declared name holds a NUL
-
-MOST_NUMBERS = 12  # a number of more values than this is cut at its quartiles: months of a year still stand alone
-MOST_NAMED = 6  # folded values that are named; more are counted
 
 _WORSE, _BETTER, _ALIKE = "worse beyond chance", "better beyond chance", "no difference beyond chance"
 
@@ -127,15 +121,14 @@ def slices(
     """
     check_metric(promotion, task)
     rows, metric = paired(challenger, champion), METRIC[promotion.metric]
-    found = []
+    least, found = promotion.min_slice_rows, []
     values = _values(promotion, rows, features)
     for name in promotion.slices:
-        labels, order = _cut(name, values[name], promotion.min_slice_rows)
-        for label in order:
-            part = difference(promotion, metric, rows.where(labels == label), task)
-            few = f"{part.rows} rows are too few to tell, {promotion.min_slice_rows} are the least"
-            if part.rows < promotion.min_slice_rows and not part.untold:
-                part = replace(part, standard_error=None, untold=few)
+        labels = slice_labels(name, values[name], least)
+        for label in labels.order:
+            part = difference(promotion, metric, rows.where(labels.of_row == label), task)
+            if part.rows < least and not part.untold:
+                part = replace(part, standard_error=None, untold=f"{part.rows} rows, {least} are the least that tell")
             found.append((name, label, part))
     told = sum(not part.untold for _, _, part in found)
     return SliceReport(
@@ -151,43 +144,6 @@ def slices(
 def _slice(feature: str, label: str, part: Difference, alpha: float) -> Slice:
     lower, upper = part.bounds(alpha) or (None, None)
     return Slice(feature=feature, label=label, lower=lower, upper=upper, **asdict(part))
-
-
-def _cut(feature: str, column: pd.Series, least: int) -> tuple[npt.NDArray[np.object_], list[str]]:
-    """The label of every row, and the labels in the order they are shown; labels of different parts differ."""
-    null = column.isna().to_numpy(dtype=bool)
-    known = column[~null]
-    number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if number and known.nunique() > MOST_NUMBERS:
-        parts, order = _at_quartiles(feature, known)
-    else:
-        parts, order = _by_value(feature, known, least)
-    labels = np.full(len(column), f"{feature} is null", dtype=object)
-    labels[~null] = parts
-    return labels, [*order, f"{feature} is null"] if null.any() else order
-
-
-def _at_quartiles(feature: str, known: pd.Series) -> tuple[list[str], list[str]]:
-    """Quartiles are values that occur (inverted distribution function); parts that ties leave empty are not there."""
-    whole = pd.api.types.is_integer_dtype(known)
-    numbers = known.to_numpy(dtype=np.int64 if whole else np.float64)
-    ranked = np.sort(numbers)
-    edges = np.unique(ranked[[math.ceil(len(ranked) * part / 4) - 1 for part in (1, 2, 3)]])
-    named = [str(edge) if whole else repr(float(edge)) for edge in edges]
-    between = [f"{low} < {feature} <= {high}" for low, high in pairwise(named)]
-    names = [f"{feature} <= {named[0]}", *between, f"{feature} > {named[-1]}"]
-    place = np.searchsorted(edges, numbers)
-    return [names[at] for at in place], [names[at] for at in np.unique(place)]
-
-
-def _by_value(feature: str, known: pd.Series, least: int) -> tuple[list[str], list[str]]:
-    counts = known.value_counts()
-    ranked = sorted(counts.index) if pd.api.types.is_numeric_dtype(known) else sorted(counts.index, key=str)
-    few = [value for value in ranked if counts[value] < least]
-    shown = ", ".join(map(str, few)) if len(few) <= MOST_NAMED else f"{len(few)} values"
-    label = {value: f"{feature} is other ({shown})" if value in few else f"{feature} = {value}" for value in ranked}
-    order = [label[value] for value in ranked if value not in few] + [label[value] for value in few[:1]]
-    return [label[value] for value in known], order
 
 
 def _values(promotion: Promotion, rows: Paired, features: pd.DataFrame) -> pd.DataFrame:
