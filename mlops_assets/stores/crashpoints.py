@@ -36,6 +36,16 @@ ONLINE_POINTS = (
     "online.rewritten",  # the new totals are with the store, not committed
     "online.committed",
 )
+# in the order a fit that keeps checkpoints reaches them
+CHECKPOINT_POINTS = (
+    "checkpoint.temp",
+    "checkpoint.write",
+    "checkpoint.written",
+    "checkpoint.synced",
+    "checkpoint.renamed",
+    "checkpoint.kept",
+    "checkpoint.discarded",  # the result is published, the checkpoint gone
+)
 _reached: Counter[str] = Counter()
 
 

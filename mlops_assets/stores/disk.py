@@ -8,6 +8,7 @@ directory. Whoever is killed on the way leaves at most a temporary file, which n
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -65,6 +66,12 @@ class LocalPlace:
         (self.root / path).replace(target)
         _sync(target.parent)
         _sync((self.root / path).parent)
+
+    def discard(self, folder: str, point: str) -> None:
+        """Remove a folder and all it holds, if it is there. Whoever is killed on the way leaves some of it."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.root / folder)
+        reach(f"{point}.discarded")
 
     def names(self, folder: str) -> list[str]:
         """What a folder holds, sorted; empty when there is no such folder."""

@@ -55,6 +55,13 @@ class RemotePlace:
         """Rename a file inside the root."""
         self.fs.mv(f"{self.root}/{path}", f"{self.root}/{to}")
 
+    def discard(self, folder: str, point: str) -> None:
+        """Remove all files under a folder, if there are any."""
+        self.fs.invalidate_cache()
+        if self.fs.exists(f"{self.root}/{folder}"):
+            self.fs.rm(f"{self.root}/{folder}", recursive=True)
+        reach(f"{point}.discarded")
+
     def names(self, folder: str) -> list[str]:
         """What a folder holds, sorted; empty when there is no such folder."""
         self.fs.invalidate_cache()
