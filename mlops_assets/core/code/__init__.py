@@ -1,4 +1,4 @@
-"""Code as an ingredient: which definitions a step can reach, and what each of them says. Source text in, digests out."""
+"""Code as an ingredient: which definitions a step can reach and what each says. Source text in, digests out."""
 
 from mlops_assets.core.code.reach import Code, Reached
 

@@ -13,7 +13,7 @@ method of an object that came from elsewhere; the class it came from must be an 
 import ast
 import builtins
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -58,7 +58,7 @@ class Code:
 
     def __init__(self, read: Callable[[str], str | None], inside: Collection[str]) -> None:
         self._read = read
-        self._inside = frozenset(inside)
+        self.inside = frozenset(inside)
         self._sources: dict[str, Source | None] = {}
         self._uses: dict[Node, _Uses] = {}
 
@@ -67,9 +67,10 @@ class Code:
 
         Raises DataError for an entry, a name or a module that should be inside and is not there.
         """
-        waiting = [node for entry in sorted(set(entries)) for node in self._entry(entry)]
+        began = [self._entry(entry) for entry in sorted(set(entries))]
+        waiting = [node for found in began for node in found.nodes]
+        libraries = {library for found in began for library in found.libraries}
         seen: set[Node] = set()
-        libraries: set[str] = set()
         while waiting:
             node = waiting.pop()
             if node in seen:
@@ -81,20 +82,19 @@ class Code:
         found = {".".join(filter(None, node)): digest for node in sorted(seen) if (digest := self._of(node).digest)}
         return Reached(definitions=MappingProxyType(found), libraries=frozenset(libraries))
 
-    def _entry(self, entry: str) -> Iterator[Node]:
-        parts = entry.split(".")
+    def _entry(self, entry: str) -> "_Found":
+        found, parts = _Found(self, f"entry {entry}"), entry.split(".")
         for cut in range(len(parts), 0, -1):
-            source = self._source(".".join(parts[:cut]))
-            if source is not None:
-                found = _Found(self, entry)
-                found.walk(source.name, tuple(parts[cut : cut + 1]))
-                yield from found.nodes
-                return
-        raise DataError(f"{entry} is in no module of {sorted(self._inside)}: name module and function.")
+            module = ".".join(parts[:cut])
+            if parts[0] not in self.inside or self.source(module) is not None:
+                found.walk(module, tuple(parts[cut : cut + 1]))
+                return found
+        raise DataError(f"{entry} is in no module of {parts[0]}: name module and function.")
 
-    def _source(self, name: str) -> Source | None:
+    def source(self, name: str) -> Source | None:
+        """A module of ours, parsed; None where there is none. Raises DataError for text that is no Python."""
         if name not in self._sources:
-            inside = name.partition(".")[0] in self._inside
+            inside = name.partition(".")[0] in self.inside
             text = self._read(name) if inside else None
             self._sources[name] = None if text is None else parse(name, text, self._is_package)
         return self._sources[name]
@@ -105,12 +105,13 @@ class Code:
     def _of(self, node: Node) -> _Uses:
         if node not in self._uses:
             module, name = node
-            source = self._source(module)
+            source = self.source(module)
             if source is None:
                 raise DataError(f"module {module} is not there: it was moved, or never written.")
             found = _Found(self, f"{module}.{name}" if name not in (_IMPORTED, _ALL) else module)
+            digest = None
             if name == _ALL:
-                digest = found.everything(source)
+                found.everything(source)
             elif name == _IMPORTED:
                 digest = found.importing(source)
             else:
@@ -141,7 +142,7 @@ class _Found:
     def importing(self, source: Source) -> str | None:
         """What importing the module does, beside binding names: its own effects, its imports, its packages'."""
         parent = source.name.rpartition(".")[0]
-        if parent and self.code._source(parent) is not None:
+        if parent and self.code.source(parent) is not None:
             self.nodes.add((parent, _IMPORTED))
         for target in source.imported:
             self._imported(target)
@@ -210,7 +211,7 @@ class _Found:
             return
         self.nodes.add((target.module, _IMPORTED))
         submodule = f"{target.module}.{target.attribute}"
-        if target.attribute is not None and self.code._source(submodule) is not None:
+        if target.attribute is not None and self.code.source(submodule) is not None:
             self.nodes.add((submodule, _IMPORTED))
 
     def _target(self, target: Target, attributes: tuple[str, ...], *, certain: bool = True) -> None:
@@ -224,7 +225,7 @@ class _Found:
             root = module.partition(".")[0]
             self.libraries |= {root} - sys.stdlib_module_names
             return
-        source = self.code._source(module)
+        source = self.code.source(module)
         if source is None or not attributes:
             self.nodes.add((module, _ALL))  # a module that is not there is refused when its turn comes
             return
@@ -238,7 +239,7 @@ class _Found:
             for target in source.imports[first]:
                 self._target(target, rest, certain=certain)
             self._following.pop()
-        elif self.code._source(submodule) is not None:
+        elif self.code.source(submodule) is not None:
             self.walk(submodule, rest, certain=certain)
         elif "__getattr__" in source.pieces or source.stars:
             self.nodes.add((module, _ALL))
@@ -248,7 +249,7 @@ class _Found:
             )
 
     def _outside(self, module: str) -> bool:
-        return module.partition(".")[0] not in self.code._inside
+        return module.partition(".")[0] not in self.code.inside
 
 
 def _digest(names: Names) -> str:

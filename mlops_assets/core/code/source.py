@@ -99,9 +99,9 @@ def _sort(found: Source, statement: ast.stmt) -> None:
     for node in _own_nodes(statement):
         if isinstance(node, ast.Import | ast.ImportFrom):
             brought = targets(node, found.name, found.package)
-            found.imported += brought
+            found.imported.extend(brought)
             names.update(target.bound for target in brought)
-            found.stars += [target.module for target in brought if target.bound == "*"]
+            found.stars.extend(target.module for target in brought if target.bound == "*")
         elif isinstance(node, FunctionNode | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
