@@ -7,6 +7,7 @@
 | MLOPS_STORE | object store (fsspec URL) | `$MLOPS_DATA/store` |
 | MLOPS_ONLINE | online store: a folder, or redis://... | `$MLOPS_DATA/online` |
 | MLOPS_JOURNAL | folder of the journals of single events | `$MLOPS_DATA/online` |
+| MLOPS_RECORDS | ledger and lineage: an SQLite file, or its SQLAlchemy URL | `$MLOPS_DATA/records/records.db` |
 | MLFLOW_TRACKING_URI | MLflow tracker and registry | SQLite in `$MLOPS_DATA/mlflow` |
 | MLFLOW_UI | where MLflow's pages are served, for links | the tracker if it is a server, else `mlflow ui`'s port |
 | DAGSTER_HOME | Dagster's instance | `$MLOPS_DATA/dagster` |
@@ -28,6 +29,7 @@ class Settings:
     store: str
     online: str
     journal: str
+    records: str
     tracking_uri: str
     artifacts: str
     tracker_ui: str
@@ -48,6 +50,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         store=_place(environ.get("MLOPS_STORE"), data / "store"),
         online=_place(environ.get("MLOPS_ONLINE"), data / "online"),
         journal=str(Path(environ.get("MLOPS_JOURNAL") or data / "online").absolute()),
+        records=_place(environ.get("MLOPS_RECORDS"), data / "records" / "records.db"),
         tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{data / 'mlflow' / 'mlflow.db'}",
         tracker_ui=_pages(environ),
         artifacts=(data / "mlflow" / "artifacts").as_uri(),

@@ -1,0 +1,109 @@
+"""The records: one database that tells what was decided about each model (ledger) and what it was made from (lineage).
+
+| file | what |
+|---|---|
+| `tables.py`, `database.py` | the schema; how the file is opened |
+| `entry.py`, `ledger.py` | an entry and its hash; appending, reading, what was live when |
+| `head.py`, `chain.py` | the sealed end of the ledger; is the chain whole? |
+| `model_version.py`, `lineage.py` | a row for each model version and what it is found by |
+| `closure.py`, `registered.py` | what a model was made from, walked over refs; the row of a registered version |
+| `tracing.py` | one question, one SQL statement |
+| `probes.py` | do ledger, lineage and the tracker say the same? |
+
+Both are in one database so that a decision and what follows from it are one transaction.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from sqlalchemy import Connection
+
+from mlops_assets.core.versions import JSON
+from mlops_assets.declare.errors import DataError
+from mlops_assets.stores.records import lineage
+from mlops_assets.stores.records.database import Database
+from mlops_assets.stores.records.entry import ALIAS, Entry
+from mlops_assets.stores.records.ledger import Ledger, read_entries, standing
+from mlops_assets.stores.records.lineage import LIVE, Lineage
+from mlops_assets.stores.records.model_version import ModelVersion
+from mlops_assets.stores.registry import ALIASES
+
+
+class Records:
+    """Ledger and lineage at a path or an `sqlite:///` URL (`Settings.records`); close it, or use it in `with`.
+
+    Nothing is opened before it is used. With `create=False` a database that is not there is a DataError.
+    """
+
+    def __init__(self, where: str | Path, *, create: bool = True) -> None:
+        self.database = Database(where, create=create)
+        self.ledger, self.lineage = Ledger(self.database), Lineage(self.database)
+
+    def register(self, row: ModelVersion) -> bool:
+        """Write a model version's row down once, in the stage the ledger's aliases give it; False when it is there.
+
+        Raises DataError when the number is that of another model.
+        """
+        with self.database.writing() as connection:
+            created = lineage.add(connection, row)
+            aliases = read_entries(connection, row.use_case, kind=ALIAS)
+            if created and any(entry.facts["version"] == row.version for entry in aliases):
+                for entry in aliases:  # the row comes late: its aliases were decided before
+                    _follow(connection, entry)
+        return created
+
+    def set_alias(
+        self,
+        alias: str,
+        *,
+        use_case: str,
+        version: int | None,
+        at: str,
+        who: str,
+        why: str,
+        once: str,
+        evidence: Mapping[str, JSON] = MappingProxyType({}),
+    ) -> Entry | None:
+        """Decide where an alias points (None: nowhere): entry, stage and share in one transaction.
+
+        Returns the entry under which it does; None when it points nowhere and always did. Nothing is written when it
+        stands so already, or when `once` was decided before, whatever was decided since. The tracker's alias is a label
+        and set by the caller afterwards, as `aliases` says. Raises like `Ledger.append`.
+        """
+        if alias not in ALIASES or (version is not None and version < 1):
+            raise DataError(f"alias {alias!r} to version {version}, must be one of {ALIASES} and 1 or more, or None.")
+        with self.ledger.appending() as connection:
+            stands = standing(read_entries(connection, use_case, kind=ALIAS)).get(use_case, {}).get(alias)
+            told = self.ledger.find(connection, once)
+            if told is None and version == (stands.facts["version"] if stands else None):
+                return stands
+            entry = self.ledger.append_in(
+                connection, at=at, use_case=use_case, kind=ALIAS, who=who, why=why, once=once,
+                subject=f"{use_case}@{version or alias}",
+                evidence={**evidence, "alias": alias, "version": version},
+            )  # fmt: skip
+            if told is None:
+                _follow(connection, entry)
+            return entry
+
+    def aliases(self, use_case: str) -> dict[str, int]:
+        """Alias -> version number, as the ledger has it now; an alias that points nowhere is not there."""
+        decided = standing(self.ledger.entries(use_case)).get(use_case, {})
+        return {alias: entry.facts["version"] for alias, entry in decided.items()}
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        self.database.close()
+
+    def __enter__(self) -> "Records":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _follow(connection: Connection, entry: Entry) -> None:
+    """Bring the stages in step with one alias entry."""
+    alias, version = entry.facts["alias"], entry.facts["version"]
+    lineage.set_stage(connection, entry.use_case, version, alias, LIVE.get(alias, 0.0))

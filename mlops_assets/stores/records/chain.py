@@ -1,0 +1,101 @@
+"""Is the ledger what was written? Each entry by its own hash, its place by the one before, the end by the head.
+
+Here belongs what can be wrong and what to do about it. Nothing is mended. Whoever can write the database and its head
+can make another whole chain: against that a copy elsewhere helps, and what MLflow and the store say of the versions.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from mlops_assets.declare.errors import DamagedError, DataError
+from mlops_assets.stores.records.database import driver
+from mlops_assets.stores.records.entry import FIRST, Entry
+from mlops_assets.stores.records.head import Head
+from mlops_assets.stores.records.tables import GUARDS, LEDGER
+
+_BACKUP = "compare with your newest backup of the records and put back what is right"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong: what, and what to do."""
+
+    what: str
+    remedy: str
+
+
+def findings(connection: Connection, head: Head) -> list[Finding]:
+    """Every changed entry, gap, entry out of its place, missing guard, and what is wrong with the end."""
+    found, expected, previous = [], 1, FIRST
+    for entry in _entries(connection):
+        where = f"entry {entry.seq} of the ledger"
+        if entry.seq != expected:
+            found.append(_gap(expected, entry.seq))
+        elif entry.previous != previous:
+            found.append(Finding(f"{where} does not follow on the entry before it: one of them was put there", _BACKUP))
+        if not _is_whole(entry):
+            found.append(Finding(f"{where} is not what was written: a field of it was changed", _BACKUP))
+        expected, previous = entry.seq + 1, entry.hash
+    return found + end_findings(connection, head) + _guards(connection)
+
+
+def end_findings(connection: Connection, head: Head) -> list[Finding]:
+    """What is wrong with the end: a head that is lost or damaged, entries that are gone, another ledger's file."""
+    last = connection.execute(select(LEDGER.c.seq).order_by(LEDGER.c.seq.desc()).limit(1)).scalar_one_or_none() or 0
+    rewrite = f"{_BACKUP}; when nothing is missing, `mlops doctor --repair` writes the head anew"
+    try:
+        known = head.read()
+    except DamagedError as damage:
+        return [Finding(f"{str(damage).rstrip('.')}, so nobody can tell whether the ledger's end is there", rewrite)]
+    if known is None:
+        lost = f"{head} is missing, so nobody can tell whether entry {last} is the ledger's last"
+        return [Finding(lost, rewrite)] if last else []
+    seq, hash_ = known
+    if seq > last:
+        gone = f"entries {last + 1} to {seq} of the ledger were written and are gone: it was cut off, or is an old copy"
+        return [Finding(gone, _BACKUP)]
+    there = connection.execute(select(LEDGER.c.hash).where(LEDGER.c.seq == seq)).scalar_one_or_none() or ""
+    if there != hash_:
+        return [Finding(f"entry {seq} of the ledger is another than its head {head} names: it was rewritten", _BACKUP)]
+    return []
+
+
+def _entries(connection: Connection) -> Iterator[Entry]:
+    with _any_bytes(connection):
+        for row in connection.execute(select(LEDGER).order_by(LEDGER.c.seq)).mappings():
+            yield Entry(**row)
+
+
+@contextmanager
+def _any_bytes(connection: Connection) -> Iterator[None]:
+    """Texts that are no longer UTF-8 are read nevertheless: they are what is looked for."""
+    raw = driver(connection)
+    before = raw.text_factory
+    raw.text_factory = lambda met: met.decode(errors="surrogateescape")
+    try:
+        yield
+    finally:
+        raw.text_factory = before
+
+
+def _is_whole(entry: Entry) -> bool:
+    try:
+        return entry.computed_hash() == entry.hash
+    except DataError:
+        return False  # a value that no entry can hold
+
+
+def _gap(expected: int, met: int) -> Finding:
+    if met < expected:
+        return Finding(f"entry {met} of the ledger was never written: it was put there", _BACKUP)
+    return Finding(f"entries {expected} to {met - 1} of the ledger are missing", _BACKUP)
+
+
+def _guards(connection: Connection) -> list[Finding]:
+    there = {name for (name,) in driver(connection).execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+    lost = sorted(set(GUARDS) - there)
+    what = f"the ledger lost what refuses changes ({', '.join(lost)}): somebody prepared to change it"
+    return [Finding(what, _BACKUP)] if lost else []

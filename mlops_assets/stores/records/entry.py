@@ -1,0 +1,89 @@
+"""One entry of the ledger: a decision, who made it and why, bound to the one before by its hash.
+
+Here belongs what an entry is and how it is hashed. It knows no database.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mlops_assets.core.versions import JSON, canonical_json, record_version
+from mlops_assets.declare.errors import DataError
+from mlops_assets.declare.names import check_name
+
+REGISTERED, VERDICT, NOMINATED, ALIAS = "registered", "verdict", "nominated", "alias"
+WAITING, REPRODUCED = "registration_waiting", "reproduced"
+KINDS = (REGISTERED, VERDICT, NOMINATED, ALIAS, WAITING, REPRODUCED)
+FIRST = "0" * 64  # what the first entry says comes before it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A row of the ledger. `evidence` is canonical JSON, `at` a UTC instant of fixed width, `seq` counts from 1.
+
+    `once` names the decision: what has the same is the same decision told again. `hash` is over all the rest.
+    """
+
+    seq: int
+    at: str
+    use_case: str
+    kind: str
+    subject: str
+    who: str
+    why: str
+    evidence: str
+    once: str
+    previous: str
+    hash: str
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The evidence, parsed."""
+        found: Mapping[str, Any] = json.loads(self.evidence)
+        return found
+
+    def computed_hash(self) -> str:
+        """What `hash` must be. Raises DataError where a field holds what no entry can."""
+        told = asdict(self)
+        del told["hash"]
+        return record_version(told)
+
+    def decides_the_same_as(self, other: "Entry") -> bool:
+        """True when both tell one decision; when it was told and by whom may differ, a retry tells it again."""
+        return all(getattr(self, n) == getattr(other, n) for n in ("use_case", "kind", "subject", "why", "evidence"))
+
+
+def entry_after(last: Entry | None, *, at: str, evidence: Mapping[str, JSON], **told: str) -> Entry:
+    """The entry that follows `last` (None: the first), checked and hashed. Raises DataError naming the wrong field."""
+    check_name("ledger's use_case", told["use_case"], error=DataError)
+    if told["kind"] not in KINDS:
+        raise DataError(f"ledger: kind == {told['kind']!r}, must be one of {KINDS}: record it as one of them.")
+    for name in ("subject", "who", "why", "once"):
+        if not isinstance(told[name], str) or not told[name].strip():
+            raise DataError(f"ledger: {name} == {told[name]!r}, must be a text that says something: fill it in.")
+    fields: dict[str, Any] = told | {
+        "seq": last.seq + 1 if last else 1,
+        "at": instant(at),
+        "evidence": canonical_json(dict(evidence)).decode(),
+        "previous": last.hash if last else FIRST,
+    }
+    return Entry(**fields, hash=record_version(fields))
+
+
+def instant(text: str) -> str:
+    """An ISO 8601 instant in UTC to the microsecond, always 32 characters, so that texts sort as instants do.
+
+    Raises DataError for what is none, or has no zone.
+
+    >>> instant("2013-07-01T02:00:00+02:00")
+    '2013-07-01T00:00:00.000000+00:00'
+    """
+    try:
+        met = datetime.fromisoformat(text)
+        if met.tzinfo is not None:
+            return met.astimezone(UTC).isoformat(timespec="microseconds")
+    except (TypeError, ValueError, OverflowError):
+        pass  # said below, in one sentence
+    raise DataError(f"at == {text!r}, must be an ISO 8601 instant with its zone: write it like 2013-07-01T10:05:00Z.")

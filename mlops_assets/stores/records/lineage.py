@@ -1,0 +1,119 @@
+"""The lineage table: a row for each registered model version, an index of everything it was made from, predictions.
+
+Here belongs writing them, and reading whole rows back. Questions are answered in `tracing.py`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from mlops_assets.declare.errors import DataError
+from mlops_assets.stores.records.database import Database
+from mlops_assets.stores.records.model_version import (
+    ARCHIVED,
+    CHALLENGER,
+    CHAMPION,
+    DOCUMENTS,
+    REGISTERED,
+    ModelVersion,
+)
+from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
+
+# what becomes of the version that stood in a stage which holds one
+_AFTER = {CHAMPION: ARCHIVED, CHALLENGER: REGISTERED}
+LIVE = {CHAMPION: 1.0}  # the share of a stage's version where no rollout says otherwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One answer: which model version gave it, in which arm, as of when it was asked, when it was answered."""
+
+    id: str
+    use_case: str
+    version: int
+    arm: str
+    as_of: str
+    answered_at: str
+
+
+class Lineage:
+    """The lineage of a database of records."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, use_case: str, version: int) -> ModelVersion | None:
+        """The row of a version; None when there is none."""
+        with self._database.reading() as connection:
+            return _get(connection, use_case, version)
+
+    def versions(self) -> list[tuple[str, int]]:
+        """Use case and number of every version that has a row, in order."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(MODEL_VERSION.c.use_case, MODEL_VERSION.c.version).order_by(
+                    MODEL_VERSION.c.use_case, MODEL_VERSION.c.version
+                )
+            )
+            return [(use_case, version) for use_case, version in found]
+
+    def add_predictions(self, predictions: Iterable[Prediction]) -> None:
+        """Write predictions down, all or none. Raises DataError for an id that is there already."""
+        rows = [asdict(one) for one in predictions]
+        if rows:
+            with self._database.writing() as connection:
+                connection.execute(insert(PREDICTION), rows)
+
+
+def add(connection: Connection, row: ModelVersion) -> bool:
+    """Write a row and its keys; False when it is there. Raises DataError when its number is another model's."""
+    before = _get(connection, row.use_case, row.version)
+    if before is not None and not before.is_the_same_model_as(row):
+        raise DataError(
+            f"lineage: {row.name} is the model with digest {before.model_digest[:12]}, met {row.model_digest[:12]}: "
+            "a number names one model; was the tracker's database replaced? Restore it."
+        )
+    if before is None:
+        connection.execute(insert(MODEL_VERSION).values(row.columns()))
+        found = {"use_case": row.use_case, "version": row.version}
+        connection.execute(insert(LINEAGE_KEY), [found | {"key": k, "kind": v} for k, v in row.keys().items()])
+    return before is None
+
+
+def set_stage(connection: Connection, use_case: str, version: int | None, stage: str, share: float) -> None:
+    """Bring a version into a stage that one version holds, None for nobody; whoever stood there leaves it.
+
+    `share` is its part of live traffic, 0 to 1. A version without a row gets its stage when the row is added.
+    """
+    if stage not in _AFTER or not 0.0 <= share <= 1.0:
+        raise DataError(f"stage == {stage!r} with share == {share}, must be one of {sorted(_AFTER)} and 0 to 1.")
+    of_use_case = MODEL_VERSION.c.use_case == use_case
+    standing = of_use_case & (MODEL_VERSION.c.stage == stage)
+    connection.execute(
+        update(MODEL_VERSION)
+        .where(standing & (MODEL_VERSION.c.version != (version or 0)))
+        .values(stage=_AFTER[stage], share=0.0)
+    )
+    if version is not None:
+        mine = of_use_case & (MODEL_VERSION.c.version == version)
+        connection.execute(update(MODEL_VERSION).where(mine).values(stage=stage, share=share))
+
+
+def model_version(row: Mapping[str, Any]) -> ModelVersion:
+    """The record of a row of the table, or of one whose documents are None: then they are empty."""
+    return ModelVersion(**{n: _document(n, v) if n in DOCUMENTS else v for n, v in row.items()})
+
+
+def _document(name: str, text: str | None) -> Any:
+    empty = "{}" if name in ("metrics", "libraries") else "[]"
+    found = json.loads(text or empty)
+    return tuple(found) if isinstance(found, list) else found
+
+
+def _get(connection: Connection, use_case: str, version: int) -> ModelVersion | None:
+    mine = (MODEL_VERSION.c.use_case == use_case) & (MODEL_VERSION.c.version == version)
+    row = connection.execute(select(MODEL_VERSION).where(mine)).one_or_none()
+    return None if row is None else model_version(row._asdict())
