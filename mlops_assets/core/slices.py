@@ -77,7 +77,7 @@ class SliceReport:
         split = f"alpha {self.alpha:g} split over {self.told} slices (Bonferroni)"
         worse = [
             f"{one.label} beyond chance: {self.metric} {one.challenger:.4f} against {one.champion:.4f}, "
-            f"{one.improvement:+.4f} (at most {one.upper:+.4f}, {one.rows} rows)"
+            f"{one.improvement:+.4f} (at most {one.upper:+.2g}, {one.rows} rows)"
             for one in self.slices
             if one.says == _WORSE
         ]
@@ -158,9 +158,7 @@ def _values(promotion: Promotion, rows: Paired, features: pd.DataFrame) -> pd.Da
     try:
         found = rows.requests[key].merge(features[wanted], on=key, how="left", validate="one_to_one", indicator=_MATCH)
     except pd.errors.MergeError as twice:
-        raise DataError(
-            f"a request of the features stands more than once ({twice}): one request is one row."
-        ) from twice
+        raise DataError(f"a request stands more than once in the features ({twice}): keep one row.") from twice
     lost = found[_MATCH] != "both"
     if lost.any():
         raise DataError(

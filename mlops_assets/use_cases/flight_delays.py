@@ -308,6 +308,6 @@ FLIGHT_DELAYS = UseCase(
         # destinations are too many for the first eight weeks (their late rates over 6 h and 7 days stay in)
         excluded=("temp", "dewp", "pressure", "dest"),
     ),
-    promotion=Promotion(metric="log_loss", margin=0.001),
+    promotion=Promotion(metric="log_loss", margin=0.001, slices=("origin", "carrier")),
     drift=DriftPolicy(),
 )  # fmt: skip

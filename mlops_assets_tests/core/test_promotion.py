@@ -2,16 +2,14 @@
 
 import json
 import math
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from mlops_assets.core.metrics import METRIC
-from mlops_assets.core.paired import jackknife_error
 from mlops_assets.core.promotion import judge
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.declare import DataError, DeclarationError, Promotion, Task
@@ -71,14 +69,6 @@ def test_the_bounds_equal_the_naive_jackknife(name, task):
     assert found.standard_error == pytest.approx(error, rel=1e-9)
     assert (found.lower, found.upper) == pytest.approx((improvement - reach, improvement + reach), rel=1e-9)
     assert found.blocks == 14 and found.rows == 560
-
-
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30))
-def test_the_jackknife_of_a_mean_is_the_textbooks_standard_error(values):
-    values = np.array(values)
-    without = (values.sum() - values) / (len(values) - 1)
-
-    assert jackknife_error(without) == pytest.approx(values.std(ddof=1) / math.sqrt(len(values)), rel=1e-6, abs=1e-9)
 
 
 def test_a_storm_day_widens_the_error_bar():
@@ -196,6 +186,20 @@ def test_a_judgement_is_json_and_says_number_bound_and_reason():
     assert record["verdict"] == "PASS"
     for part in ("PASS: log_loss", f"{found.improvement:+.4f}", f"{found.lower:+.4f}", "margin 0.01", "14 days"):
         assert part in found.sentence
+
+
+def test_blocks_of_several_days_are_said_so():
+    three_days = Promotion(metric="log_loss", margin=0.01, block=timedelta(days=3))
+    ours, theirs = (
+        side.assign(block=[three_days.block_of(day).isoformat() for day in side["as_of"].dt.date])
+        for side in (rows(good), rows(poor))
+    )
+    few = [side[side["parcel"] < 200] for side in (ours, theirs)]
+
+    found = judge(three_days, ours, theirs, Task.CLASSIFICATION)
+
+    assert (found.blocks, found.block_days) == (5, 3) and "560 rows, 5 blocks of 3 days)" in found.sentence
+    assert "2 blocks of 3 days, 5 are the least" in judge(three_days, *few, Task.CLASSIFICATION).sentence
 
 
 def test_a_true_tie_passes_seldom():

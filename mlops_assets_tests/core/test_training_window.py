@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.core.training_window import judged, training_window
-from mlops_assets.declare import DataError, Task
+from mlops_assets.declare import DataError, Promotion, Task, days
 from mlops_assets_tests.core import tiny
 
 
@@ -68,6 +68,19 @@ def test_judged_rows_carry_key_instant_local_day_label_and_prediction():
     assert list(rows.columns) == ["parcel", "as_of", "block", "label", "prediction"]
     assert str(rows["as_of"].iloc[0]).startswith("2024-01-21 23:50") and rows["block"].iloc[0] == "2024-01-22"
     assert rows["label"].dtype == bool and rows["block"].nunique() == 14
+
+
+def test_longer_blocks_are_named_by_their_first_day_and_are_the_same_in_every_window():
+    case = tiny.use_case(promotion=Promotion(metric="log_loss", margin=0, block=days(3)))
+    seen = {}
+    for count in (4, 5):  # the second window ends a week later
+        _, validation, _ = training_window(case, tiny.weeks(count))
+        rows = judged(case, validation, np.zeros(len(validation.label)))
+        local = rows["as_of"].dt.tz_convert("Europe/Berlin").dt.date.astype(str)
+        for day, block in zip(local, rows["block"], strict=True):
+            assert seen.setdefault(day, block) == block
+
+    assert len(seen) > 20 and seen["2024-01-24"] == "2024-01-22" and seen["2024-01-25"] == "2024-01-25"
 
 
 def broken(change):
