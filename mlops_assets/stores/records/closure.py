@@ -51,7 +51,7 @@ class _Walk:
         waiting = [start]
         while waiting:
             reader = waiting.pop()
-            self.inputs[reader.at] = [self._as_read(reader, at, version) for at, version in reader.inputs.items()]
+            self.inputs[reader.at] = [self._as_read(reader, at, version) for at, version in reader.publications.items()]
             new = {ref.at: ref for ref in self.inputs[reader.at] if ref.at not in self.reached}
             self.reached |= new
             waiting.extend(new.values())

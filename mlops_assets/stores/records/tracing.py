@@ -1,0 +1,142 @@
+"""Which data was this model trained on, and which models saw this data: one question, one SQL statement.
+
+Here belongs what may be asked and the statement. Every question is the same statement with other parameters: a question
+is looked for among predictions, among everything a model version was made from, and among the versions themselves.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, null, or_, select, true, union_all
+
+from mlops_assets.declare.errors import DataError
+from mlops_assets.stores.records.database import Database
+from mlops_assets.stores.records.lineage import Prediction, model_version
+from mlops_assets.stores.records.model_version import COMMIT, DOCUMENTS, WHOLE_KEYS, ModelVersion
+from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
+from mlops_assets.stores.registry import ALIASES
+
+PREDICTION_ID, VERSION, ALIAS = "prediction", "version", "alias"
+_MODEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._=-]{0,127})@(.*)")
+_PREFIX = re.compile(r"[0-9a-f]{7,63}")  # git's and everybody's habit: 7 for a commit; for a data version at least 8
+_ANSWER = ("use_case", "version", "arm", "as_of", "answered_at")  # what is known of a prediction beside its id
+_COMMIT_LENGTH, _LONGEST = 7, 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked, as the parameters of the statement; what cannot be meant is empty and matches nothing."""
+
+    asked: str
+    up_to: str  # the last key a prefix may mean, or what was asked
+    use_case: str = ""
+    version: int = 0
+    stage: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traced:
+    """One model version that is meant: found as what (`kind`), by which full `key`, and through which prediction.
+
+    The documents of the model (metrics, libraries, weeks, files) are there when it is the only one, else empty: many
+    models are a list of heads, and each of them can be asked for.
+    """
+
+    kind: str
+    key: str
+    model: ModelVersion
+    prediction: Prediction | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return asdict(self)
+
+
+def question(asked: str) -> Question:
+    """The question in a text. Raises DataError for one that can mean nothing.
+
+    >>> question("flight_delays@champion").stage, question("0f1ac84e").up_to
+    ('champion', '0f1ac84eg')
+    """
+    if not asked.strip() or not asked.isprintable() or len(asked) > _LONGEST:
+        raise DataError(f"{asked[:80]!r} names nothing: give one line of 1 to {_LONGEST} printable characters.")
+    if met := _MODEL.fullmatch(asked):
+        use_case, which = met.groups()
+        if which in ALIASES:
+            return Question(asked=asked, up_to=asked, use_case=use_case, stage=which)
+        if re.fullmatch(r"[1-9][0-9]{0,8}", which):
+            return Question(asked=asked, up_to=asked, use_case=use_case, version=int(which))
+        raise DataError(f"{asked!r} names no model: after the @ stands a version number or one of {ALIASES}.")
+    # "g" is the first text above every continuation of a hexadecimal prefix
+    return Question(asked=asked, up_to=f"{asked}g" if _PREFIX.fullmatch(asked) else asked)
+
+
+def trace(database: Database, what: str) -> list[Traced]:
+    """Every model version that `what` means, by use case and number, in ONE statement.
+
+    `what` is a prediction id, `use_case@version`, `use_case@champion` or `@challenger`, or anything a model was made
+    from: a data version, a landed file's recorded path or sha256, a commit, a training set's name or data version, a
+    run, a model digest; of a hash the first 8 characters are enough, of a commit 7. Raises DataError when it means
+    nothing, is unknown, or is the beginning of several hashes.
+    """
+    asked = question(what)
+    with database.reading() as connection:
+        rows = connection.execute(STATEMENT, asdict(asked)).mappings().all()
+    if any(row["key"] == what for row in rows):
+        rows = [row for row in rows if row["key"] == what]  # whole before beginnings
+    meant = {row["key"]: row["kind"] for row in rows}
+    if len(meant) > 1:
+        named = ", ".join(f"{key[:16]} ({kind})" for key, kind in sorted(meant.items())[:5])
+        raise DataError(f"{what!r} is the beginning of {len(meant)} keys, e.g. {named}: give more of it.")
+    if not rows:
+        raise DataError(
+            f"{what!r} is unknown: looked among predictions, model versions, and everything they were made from (data "
+            f"versions, files, commits, training sets, runs, model digests) in {database.path}."
+        )
+    return [_traced(row) for row in rows]
+
+
+def _statement() -> Select[Any]:
+    """Look the question up in each index, then the model versions by their primary key."""
+    nothing = [null().label(name) for name in _ANSWER[2:]]
+    asked: ColumnElement[str] = bindparam("asked")
+    p, k, m = PREDICTION.c, LINEAGE_KEY.c, MODEL_VERSION.c
+    begins = k.kind.not_in(WHOLE_KEYS) & or_(k.kind == COMMIT, func.length(asked) > _COMMIT_LENGTH)
+    model, mine = (m.use_case, m.version), m.use_case == bindparam("use_case")
+    answered = select(literal(PREDICTION_ID).label("kind"), p.id.label("key"), *(p[name] for name in _ANSWER))
+    found = union_all(
+        answered.where(p.id == asked),
+        select(k.kind, k.key, k.use_case, k.version, *nothing).where(
+            k.key.between(asked, bindparam("up_to")) & or_(k.key == asked, begins)
+        ),
+        select(literal(VERSION), asked, *model, *nothing).where(mine & (m.version == bindparam("version"))),
+        select(literal(ALIAS), asked, *model, *nothing).where(mine & (m.stage == bindparam("stage"))),
+    ).cte("found")
+    whole = func.count(case((found.c.key == asked, 1)))
+    alone = select(or_(func.count() == 1, whole == 1).label("alone")).select_from(found).cte("alone")
+    heads = [column.label(f"of_{column.name}") for column in m if column.name not in DOCUMENTS]
+    documents = [case((alone.c.alone, column)).label(f"of_{column.name}") for column in m if column.name in DOCUMENTS]
+    same = (m.use_case == found.c.use_case) & (m.version == found.c.version)
+    return (
+        select(found, *heads, *documents)
+        .select_from(found.join(alone, true()).outerjoin(MODEL_VERSION, same))
+        .order_by(found.c.use_case, found.c.version)
+    )
+
+
+STATEMENT = _statement()
+
+
+def _traced(row: Mapping[Any, Any]) -> Traced:
+    name = f"{row['use_case']}@{row['version']}"
+    prediction = None
+    if row["kind"] == PREDICTION_ID:
+        prediction = Prediction(id=row["key"], **{name: row[name] for name in _ANSWER})
+    if row["of_version"] is None:
+        raise DataError(
+            f"{row['kind']} {row['key']!r} is of {name}, which has no lineage: `mlops doctor` says what to do."
+        )
+    model = model_version({c.name: row[f"of_{c.name}"] for c in MODEL_VERSION.c})
+    return Traced(kind=row["kind"], key=row["key"], model=model, prediction=prediction)
