@@ -49,8 +49,11 @@ def _restricted(declared: Record, paths: Collection[str], where: str) -> Record:
         name: getattr(declared, name) if "" in rests else _restricted(getattr(declared, name), rests, f"{where}.{name}")
         for name, rests in ((name, below[name]) for name in fields if name in below)
     }
-    sort = type(declared)
-    namespace: dict[str, Any] = {name: _Hidden(f"{where}.{name}") for name in fields if name not in below}
+    sort = declared._sort if isinstance(declared, _Restricted) else type(declared)
+    namespace: dict[str, Any] = {
+        field.name: _Hidden(f"{where}.{field.name}") for field in dataclasses.fields(sort) if field.name not in below
+    }
+    namespace["_sort"] = sort
     namespace["__dataclass_fields__"] = {name: fields[name] for name in values}
     namespace |= {"__module__": sort.__module__, "__qualname__": sort.__qualname__, "__doc__": sort.__doc__}
     restricted: Any = type(sort.__name__, (_Restricted, sort), namespace)
@@ -71,7 +74,9 @@ class _Hidden:
 
 
 class _Restricted:
-    """How a restricted copy is built, compared and shown: by its visible fields."""
+    """How a restricted copy is built, compared and shown: by its visible fields. `_sort` is the class of the whole."""
+
+    _sort: type
 
     def __init__(self, **values: Any) -> None:
         for name, value in values.items():
@@ -86,7 +91,7 @@ class _Restricted:
         return tuple(getattr(self, name) for name in self._names())
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Restricted) or type(self).__mro__[2] is not type(other).__mro__[2]:
+        if not isinstance(other, _Restricted) or self._sort is not other._sort:
             return NotImplemented
         return self._names() == other._names() and self._values() == other._values()
 
