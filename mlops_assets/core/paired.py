@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_assets.core.metrics import Metric
-from mlops_assets.declare.errors import DataError
+from mlops_assets.core.metrics import METRIC, Metric
+from mlops_assets.declare.errors import DataError, DeclarationError
 from mlops_assets.declare.modelling import Task
-from mlops_assets.declare.promotion import LEAST_BLOCKS, Promotion
+from mlops_assets.declare.promotion import LEAST_BLOCKS, METRICS_OF, Promotion
 
 Array = npt.NDArray[np.float64]
 
@@ -26,12 +26,8 @@ _NOT_KEY = ("block", "label", "prediction")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Paired:
-    """The same requests answered by both: `requests` (key and as_of, sorted by them) and beside it arrays `[rows]`.
+    """The same requests answered by both, as arrays `[rows]`; an answer that is none is NaN."""
 
-    An answer that is none is NaN.
-    """
-
-    requests: pd.DataFrame
     block: npt.NDArray[np.object_]
     label: Array
     challenger: Array
@@ -39,8 +35,12 @@ class Paired:
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> "Paired":
         """Some of the rows."""
-        arrays = {name: getattr(self, name)[chosen] for name in ("block", "label", "challenger", "champion")}
-        return Paired(requests=self.requests[chosen], **arrays)
+        return Paired(
+            block=self.block[chosen],
+            label=self.label[chosen],
+            challenger=self.challenger[chosen],
+            champion=self.champion[chosen],
+        )
 
     def broken(self, who: str, task: Task) -> str:
         """What is wrong with the answers of "challenger" or "champion", in words; "" when nothing is."""
@@ -68,18 +68,18 @@ class Difference:
 
     def bounds(self, alpha: float) -> tuple[float, float] | None:
         """Lower and upper bound of the improvement, one-sided at `alpha` each; None without a standard error."""
-        from scipy.stats import t
-
         if self.improvement is None or self.standard_error is None:
             return None
+        from scipy.stats import t
+
         reach = float(t.ppf(1 - alpha, self.blocks - 1)) * self.standard_error
         return self.improvement - reach, self.improvement + reach
 
 
-def paired(challenger: pd.DataFrame, champion: pd.DataFrame) -> Paired:
-    """Judged rows (`key..., as_of, block, label, prediction`) of both models side by side, given in any order of rows.
+def paired(challenger: pd.DataFrame, champion: pd.DataFrame) -> tuple[pd.DataFrame, Paired]:
+    """The requests of judged rows (`key..., as_of, block, label, prediction`), sorted, and beside them both answers.
 
-    Raises DataError unless both frames hold the same requests, blocks and labels once each.
+    Rows are given in any order. Raises DataError unless both hold the same requests, blocks and labels once each.
     """
     key = [name for name in challenger.columns if name not in _NOT_KEY]
     ours, theirs = (_sorted(who, side, key) for who, side in (("challenger", challenger), ("champion", champion)))
@@ -94,8 +94,7 @@ def paired(challenger: pd.DataFrame, champion: pd.DataFrame) -> Paired:
                 f"({int(differs.sum())} rows differ): both must be judged on the same requests and labels."
             )
     answers = [side["prediction"].to_numpy(dtype=np.float64, na_value=np.nan) for side in (ours, theirs)]
-    return Paired(
-        requests=ours[key],
+    return ours[key], Paired(
         block=ours["block"].to_numpy(dtype=object),
         label=ours["label"].to_numpy(dtype=np.float64),
         challenger=answers[0],
@@ -103,8 +102,17 @@ def paired(challenger: pd.DataFrame, champion: pd.DataFrame) -> Paired:
     )
 
 
-def difference(promotion: Promotion, metric: Metric, rows: Paired, task: Task) -> Difference:
-    """The difference over these rows, at least one. Raises DataError for labels the metric cannot be of."""
+def difference(promotion: Promotion, rows: Paired, task: Task) -> Difference:
+    """The difference over these rows, at least one, in the declared metric.
+
+    Raises DeclarationError for a metric the task lacks, DataError for labels it cannot be of.
+    """
+    if promotion.metric not in METRICS_OF[task]:
+        raise DeclarationError(
+            f"promotion.metric == {promotion.metric!r}, must be one of {METRICS_OF[task]} for a {task.value}: "
+            "correct the declaration."
+        )
+    metric = METRIC[promotion.metric]
     blocks = sorted(set(rows.block))
     found = Difference(rows=len(rows.label), blocks=len(blocks))
     if broken := rows.broken("challenger", task) or rows.broken("champion", task):
@@ -115,8 +123,7 @@ def difference(promotion: Promotion, metric: Metric, rows: Paired, task: Task) -
         return replace(found, untold=undefined)
     found = replace(found, challenger=mine, champion=yours, improvement=improvement)
     if len(blocks) < LEAST_BLOCKS:
-        few = f"{promotion.blocks(len(blocks))}, {LEAST_BLOCKS} are the least that tell"
-        return replace(found, untold=few)
+        return replace(found, untold=f"{promotion.blocks(len(blocks))}, {LEAST_BLOCKS} are the least that tell")
     error = jackknife_error(np.array([_measured(metric, rows.where(rows.block != block))[2] for block in blocks]))
     if not math.isfinite(error):
         return replace(found, untold=f"{undefined} when one of the blocks is left out")

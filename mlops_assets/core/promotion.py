@@ -12,9 +12,8 @@ import pandas as pd
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.paired import Difference, difference, paired
 from mlops_assets.core.verdicts import Verdict
-from mlops_assets.declare.errors import DeclarationError
 from mlops_assets.declare.modelling import Task
-from mlops_assets.declare.promotion import METRICS_OF, Promotion
+from mlops_assets.declare.promotion import Promotion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +56,8 @@ def judge(
     answer; else INCONCLUSIVE, as with fewer than 5 blocks or a champion whose answers are none. Raises DataError unless
     both frames hold the same requests, blocks and labels once each, DeclarationError for a metric the task lacks.
     """
-    check_metric(promotion, task)
-    rows, metric = paired(challenger, champion), METRIC[promotion.metric]
-    found = difference(promotion, metric, rows, task)
+    _, rows = paired(challenger, champion)
+    found = difference(promotion, rows, task)
     bounds = found.bounds(promotion.alpha)
     if rows.broken("challenger", task):
         verdict, reason = Verdict.FAIL, found.untold
@@ -69,8 +67,8 @@ def judge(
     return Judgement(
         verdict=verdict,
         sentence=f"{verdict.value}: {reason}.",
-        metric=metric.name,
-        unit=metric.unit,
+        metric=promotion.metric,
+        unit=METRIC[promotion.metric].unit,
         margin=promotion.margin,
         alpha=promotion.alpha,
         block_days=promotion.block.days,
@@ -83,15 +81,6 @@ def judge(
         lower=lower,
         upper=upper,
     )
-
-
-def check_metric(promotion: Promotion, task: Task) -> None:
-    """Raises DeclarationError for a metric the task lacks."""
-    if promotion.metric not in METRICS_OF[task]:
-        raise DeclarationError(
-            f"promotion.metric == {promotion.metric!r}, must be one of {METRICS_OF[task]} for a {task.value}: "
-            "correct the declaration."
-        )
 
 
 def _decided(

@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.core.metrics import METRIC
-from mlops_assets.core.paired import Difference, Paired, difference, paired
-from mlops_assets.core.promotion import check_metric
+from mlops_assets.core.paired import Difference, difference, paired
 from mlops_assets.core.slice_labels import slice_labels
 from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.modelling import Task
@@ -119,22 +118,21 @@ def slices(
     value of its own, a number of more than 12 values is cut at the quartiles of the judged rows. Raises DataError where
     `paired` does and for a judged row without its features, DeclarationError for a metric the task lacks.
     """
-    check_metric(promotion, task)
-    rows, metric = paired(challenger, champion), METRIC[promotion.metric]
+    requests, rows = paired(challenger, champion)
     least, found = promotion.min_slice_rows, []
-    values = _values(promotion, rows, features)
+    values = _values(promotion, requests, features)
     for name in promotion.slices:
         labels = slice_labels(name, values[name], least)
         for label in labels.order:
-            part = difference(promotion, metric, rows.where(labels.of_row == label), task)
+            part = difference(promotion, rows.where(labels.of_row == label), task)
             if part.rows < least and not part.untold:
                 part = replace(part, standard_error=None, untold=f"{part.rows} rows, {least} are the least that tell")
             found.append((name, label, part))
     told = sum(not part.untold for _, _, part in found)
     return SliceReport(
         features=promotion.slices,
-        metric=metric.name,
-        unit=metric.unit,
+        metric=promotion.metric,
+        unit=METRIC[promotion.metric].unit,
         alpha=promotion.alpha,
         rows=len(rows.label),
         slices=tuple(_slice(name, label, part, promotion.alpha / max(told, 1)) for name, label, part in found),
@@ -146,9 +144,9 @@ def _slice(feature: str, label: str, part: Difference, alpha: float) -> Slice:
     return Slice(feature=feature, label=label, lower=lower, upper=upper, **asdict(part))
 
 
-def _values(promotion: Promotion, rows: Paired, features: pd.DataFrame) -> pd.DataFrame:
-    """The declared slices' columns in the order of the paired rows."""
-    key = [name for name in rows.requests.columns if name != "as_of"]
+def _values(promotion: Promotion, requests: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """The declared slices' columns in the order of the requests."""
+    key = [name for name in requests.columns if name != "as_of"]
     wanted = list(dict.fromkeys((*key, *promotion.slices)))
     if lacking := [name for name in wanted if name not in features.columns]:
         raise DataError(
@@ -156,7 +154,7 @@ def _values(promotion: Promotion, rows: Paired, features: pd.DataFrame) -> pd.Da
             f"{list(promotion.slices)}: pass the feature table of the validation weeks."
         )
     try:
-        found = rows.requests[key].merge(features[wanted], on=key, how="left", validate="one_to_one", indicator=_MATCH)
+        found = requests[key].merge(features[wanted], on=key, how="left", validate="one_to_one", indicator=_MATCH)
     except pd.errors.MergeError as twice:
         raise DataError(f"a request stands more than once in the features ({twice}): keep one row.") from twice
     lost = found[_MATCH] != "both"

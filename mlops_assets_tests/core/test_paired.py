@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.paired import difference, jackknife_error, paired
 from mlops_assets.declare import Promotion, Task
 
@@ -25,7 +24,7 @@ def stormy(seed, days=14, per_day=30):
 
 
 def error(challenger, champion):
-    return difference(MAE, METRIC["mae"], paired(challenger, champion), Task.REGRESSION).standard_error
+    return difference(MAE, paired(challenger, champion)[1], Task.REGRESSION).standard_error
 
 
 def test_the_error_over_days_is_what_the_difference_really_varies_by_and_that_over_rows_is_far_too_small():
@@ -63,6 +62,6 @@ def test_fewer_blocks_than_can_tell_are_said_in_the_declared_words():
     sides = [side[side["block"].astype(int) < 4] for side in stormy(0)]
     three_days = Promotion(metric="mae", margin=0, block=pd.Timedelta(days=3).to_pytimedelta())
 
-    said = [difference(p, METRIC["mae"], paired(*sides), Task.REGRESSION).untold for p in (MAE, three_days)]
+    said = [difference(p, paired(*sides)[1], Task.REGRESSION).untold for p in (MAE, three_days)]
 
     assert said == ["4 days, 5 are the least that tell", "4 blocks of 3 days, 5 are the least that tell"]
