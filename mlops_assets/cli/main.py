@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from mlops_assets.cli import backfill, conformance, demo, events, files, lookup, quarantine, store, training_set
+from mlops_assets.cli import (
+    backfill,
+    conformance,
+    demo,
+    doctor,
+    events,
+    files,
+    history,
+    lookup,
+    quarantine,
+    store,
+    trace,
+    training_set,
+)
 from mlops_assets.cli.printing import refuse
 from mlops_assets.declare.errors import MlopsError
 
@@ -26,6 +39,9 @@ app.command("events")(events.events)
 app.command("lookup")(lookup.lookup)
 app.command("conformance")(conformance.conformance)
 app.command("training-set")(training_set.training_set)
+app.command("trace")(trace.trace)
+app.command("history")(history.history)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -49,9 +49,13 @@ class Records:
             created = lineage.add(connection, row)
             aliases = read_entries(connection, row.use_case, kind=ALIAS)
             if created and any(entry.facts["version"] == row.version for entry in aliases):
-                for entry in aliases:  # the row comes late: its aliases were decided before
-                    _follow(connection, entry)
+                _restage(connection, row.use_case)  # the row comes late: its aliases were decided before
         return created
+
+    def restage(self, use_case: str) -> None:
+        """Bring every stage of a use case in step with the ledger's aliases."""
+        with self.database.writing() as connection:
+            _restage(connection, use_case)
 
     def set_alias(
         self,
@@ -101,6 +105,14 @@ class Records:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _restage(connection: Connection, use_case: str) -> None:
+    """Follow every alias that was ever decided, from the beginning."""
+    for alias in ALIASES:
+        lineage.set_stage(connection, use_case, None, alias, 0.0)
+    for entry in read_entries(connection, use_case, kind=ALIAS):
+        _follow(connection, entry)
 
 
 def _follow(connection: Connection, entry: Entry) -> None:

@@ -21,8 +21,9 @@ _BACKUP = "compare with your newest backup of the records and put back what is r
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong: what, and what to do."""
+    """Something that is wrong: of what kind, in words, and what to do."""
 
+    kind: str  # changed, gap, order, head, cut, rewritten, guard
     what: str
     remedy: str
 
@@ -35,9 +36,9 @@ def findings(connection: Connection, head: Head) -> list[Finding]:
         if entry.seq != expected:
             found.append(_gap(expected, entry.seq))
         elif entry.previous != previous:
-            found.append(Finding(f"{where} does not follow on the entry before it: one of them was put there", _BACKUP))
+            found.append(Finding("order", f"{where} does not follow on the one before it: one was put there", _BACKUP))
         if not _is_whole(entry):
-            found.append(Finding(f"{where} is not what was written: a field of it was changed", _BACKUP))
+            found.append(Finding("changed", f"{where} is not what was written: a field of it was changed", _BACKUP))
         expected, previous = entry.seq + 1, entry.hash
     return found + end_findings(connection, head) + _guards(connection)
 
@@ -49,17 +50,25 @@ def end_findings(connection: Connection, head: Head) -> list[Finding]:
     try:
         known = head.read()
     except DamagedError as damage:
-        return [Finding(f"{str(damage).rstrip('.')}, so nobody can tell whether the ledger's end is there", rewrite)]
+        return [
+            Finding("head", f"{str(damage).rstrip('.')}, so nobody can tell whether the ledger's end is there", rewrite)
+        ]
     if known is None:
         lost = f"{head} is missing, so nobody can tell whether entry {last} is the ledger's last"
-        return [Finding(lost, rewrite)] if last else []
+        return [Finding("head", lost, rewrite)] if last else []
     seq, hash_ = known
     if seq > last:
         gone = f"entries {last + 1} to {seq} of the ledger were written and are gone: it was cut off, or is an old copy"
-        return [Finding(gone, _BACKUP)]
+        return [Finding("cut", gone, _BACKUP)]
     there = connection.execute(select(LEDGER.c.hash).where(LEDGER.c.seq == seq)).scalar_one_or_none() or ""
     if there != hash_:
-        return [Finding(f"entry {seq} of the ledger is another than its head {head} names: it was rewritten", _BACKUP)]
+        return [
+            Finding(
+                "rewritten",
+                f"entry {seq} of the ledger is another than its head {head} names: it was rewritten",
+                _BACKUP,
+            )
+        ]
     return []
 
 
@@ -90,12 +99,12 @@ def _is_whole(entry: Entry) -> bool:
 
 def _gap(expected: int, met: int) -> Finding:
     if met < expected:
-        return Finding(f"entry {met} of the ledger was never written: it was put there", _BACKUP)
-    return Finding(f"entries {expected} to {met - 1} of the ledger are missing", _BACKUP)
+        return Finding("order", f"entry {met} of the ledger was never written: it was put there", _BACKUP)
+    return Finding("gap", f"entries {expected} to {met - 1} of the ledger are missing", _BACKUP)
 
 
 def _guards(connection: Connection) -> list[Finding]:
     there = {name for (name,) in driver(connection).execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
     lost = sorted(set(GUARDS) - there)
     what = f"the ledger lost what refuses changes ({', '.join(lost)}): somebody prepared to change it"
-    return [Finding(what, _BACKUP)] if lost else []
+    return [Finding("guard", what, _BACKUP)] if lost else []

@@ -6,7 +6,7 @@ Here belongs writing them, and reading whole rows back. Questions are answered i
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -39,6 +39,17 @@ class Prediction:
     answered_at: str
 
 
+class Head(NamedTuple):
+    """A model version without what it was made from."""
+
+    use_case: str
+    version: int
+    partition: str
+    stage: str
+    share: float
+    model_digest: str
+
+
 class Lineage:
     """The lineage of a database of records."""
 
@@ -50,15 +61,12 @@ class Lineage:
         with self._database.reading() as connection:
             return _get(connection, use_case, version)
 
-    def versions(self) -> list[tuple[str, int]]:
-        """Use case and number of every version that has a row, in order."""
+    def heads(self) -> list[Head]:
+        """Every version that has a row, by use case and number."""
+        c = MODEL_VERSION.c
+        asked = select(c.use_case, c.version, c.partition, c.stage, c.share, c.model_digest)
         with self._database.reading() as connection:
-            found = connection.execute(
-                select(MODEL_VERSION.c.use_case, MODEL_VERSION.c.version).order_by(
-                    MODEL_VERSION.c.use_case, MODEL_VERSION.c.version
-                )
-            )
-            return [(use_case, version) for use_case, version in found]
+            return [Head(*row) for row in connection.execute(asked.order_by(c.use_case, c.version))]
 
     def add_predictions(self, predictions: Iterable[Prediction]) -> None:
         """Write predictions down, all or none. Raises DataError for an id that is there already."""

@@ -1,0 +1,95 @@
+"""`mlops doctor`: do ledger, lineage and tracker say the same?"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlops_assets.cli.printing import as_json, out
+from mlops_assets.declare.errors import MlopsError
+
+if TYPE_CHECKING:
+    from mlops_assets.stores.records import Records
+    from mlops_assets.stores.records.probes import Fault
+    from mlops_assets.stores.registry import Registry
+    from mlops_assets.stores.settings import Settings
+
+
+def doctor(
+    repair: Annotated[
+        bool, typer.Option(help="set aliases and stages as the ledger says, add missing lineage")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False,
+) -> None:
+    """Look whether the ledger is whole, every version has its lineage, and aliases stand as decided (else exit code 1).
+
+    Each finding says what to do. What `--repair` cannot mend, or what it failed at, is still a finding.
+    """
+    from mlops_assets.stores.records import Records
+    from mlops_assets.stores.settings import settings
+
+    places = settings(os.environ)
+    mended: list[dict[str, Any]] = []
+    with Records(places.records) as records:
+        found = _examine(places, records)
+        if repair:
+            mended = _mend([fault for faults in found.values() for fault in faults])
+            found = _examine(places, records)
+    healthy = not any(found.values())
+    if json:
+        shown = {name: [{"what": f.what, "remedy": f.remedy} for f in faults] for name, faults in found.items()}
+        as_json({"healthy": healthy, "findings": shown, "mended": mended})
+    else:
+        _print(found, mended)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _examine(places: "Settings", records: "Records") -> dict[str, list["Fault"]]:
+    """Probe -> what it found. A project in which nothing was registered has nothing to examine."""
+    from mlops_assets.stores.assets import AssetStore
+    from mlops_assets.stores.records.probes import PROBES, Surroundings, examined
+
+    registry = _registry(places)
+    if registry is None and not records.database.path.exists():
+        return {}
+    around = Surroundings(records, registry, AssetStore(places.store))
+    return {name: examined(around, probe) for name, probe in PROBES.items()}
+
+
+def _mend(faults: list["Fault"]) -> list[dict[str, Any]]:
+    """Mend what can be mended, and tell of each whether it was."""
+    told = []
+    for fault in faults:
+        if fault.mend is None:
+            continue
+        try:
+            fault.mend()
+            told.append({"what": fault.what, "failed": None})
+        except MlopsError as refused:
+            told.append({"what": fault.what, "failed": str(refused)})
+    return told
+
+
+def _registry(places: "Settings") -> "Registry | None":
+    """The tracker's registry; None for a local one that is not there yet: asking would make it."""
+    from mlops_assets.stores.registry import Registry
+
+    local = places.tracking_uri.removeprefix("sqlite:///")
+    if local != places.tracking_uri and not Path(local).exists():
+        return None
+    return Registry(places.tracking_uri, places.artifacts)
+
+
+def _print(found: dict[str, list["Fault"]], mended: list[dict[str, Any]]) -> None:
+    for each in mended:
+        out.print("not mended" if each["failed"] else "mended", end="  ")
+        out.print(each["what"] + (f": {each['failed']}" if each["failed"] else ""), markup=False)
+    for name, faults in found.items():
+        out.print(f"[{'red' if faults else 'green'}]{name:<10}[/] {f'{len(faults)} found' if faults else 'sound'}")
+        for fault in faults:
+            out.print(f"           {fault.what}", markup=False)
+            out.print(f"           -> {fault.remedy}", markup=False)
+    if not found:
+        out.print("nothing has been recorded yet: register a model first")
