@@ -73,16 +73,20 @@ class SliceReport:
         """Which slices are worse beyond chance, with their numbers; or that none is."""
         if not self.features:
             return "No slices are declared."
-        split = f"alpha {self.alpha:g} split over {self.told} slices (Bonferroni)"
+        none = f"No slice of {', '.join(self.features)}"
+        untold = len(self.slices) - self.told
+        if not self.told:
+            first = self.slices[0]
+            return f"{none} can be told, all {untold} lack bounds: {first.label}, {first.untold}."
         worse = [
-            f"{one.label} beyond chance: {self.metric} {one.challenger:.4f} against {one.champion:.4f}, "
+            f"for {one.label} beyond chance: {self.metric} {one.challenger:.4f} against {one.champion:.4f}, "
             f"{one.improvement:+.4f} (at most {one.upper:+.2g}, {one.rows} rows)"
             for one in self.slices
             if one.says == _WORSE
         ]
-        silent = len(self.slices) - self.told
-        told = f"Worse for {'; for '.join(worse)}" if worse else f"No slice of {', '.join(self.features)} is worse"
-        return f"{told}{'' if worse else ' beyond chance'}; {split}{f', {silent} more untold' if silent else ''}."
+        found = f"Worse {'; '.join(worse)}" if worse else f"{none} is worse beyond chance"
+        more = f", {untold} more untold" if untold else ""
+        return f"{found}; alpha {self.alpha:g} split over {self.told} slices (Bonferroni){more}."
 
     def table(self) -> list[dict[str, Any]]:
         """One row a slice, for people."""

@@ -195,7 +195,9 @@ def test_too_few_days_or_broken_answers_are_untold():
     south = next(one for one in broken.slices if one.label == "depot = south")
 
     assert few.told == 0 and few.slices[0].untold == "4 days, 5 are the least that tell"
-    assert few.sentence.endswith("alpha 0.05 split over 0 slices (Bonferroni), 9 more untold.")
+    assert few.sentence == (
+        "No slice of depot, weight can be told, all 9 lack bounds: depot = east, 4 days, 5 are the least that tell."
+    )
     assert south.improvement is None and south.untold.startswith("the challenger's answer to 2")
 
 
