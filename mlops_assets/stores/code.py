@@ -38,7 +38,7 @@ def package_code(*roots: str) -> Code:
     A known library among the roots (`pyarrow`, where a declaration names one of its functions) stays a library: its
     release counts, not its source. Raises DataError for a root that cannot be found.
     """
-    return _code(frozenset({OURS, *roots}) - SHAPED_BY.keys() - sys.stdlib_module_names)
+    return _code(frozenset({OURS, *roots}).difference(SHAPED_BY, sys.stdlib_module_names))
 
 
 def libraries(roots: Iterable[str]) -> dict[str, str]:

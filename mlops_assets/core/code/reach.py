@@ -105,10 +105,8 @@ class Code:
     def _of(self, node: Node) -> _Uses:
         if node not in self._uses:
             module, name = node
-            source = self.source(module)
-            if source is None:
-                raise DataError(f"module {module} is not there: it was moved, or never written.")
             found = _Found(self, f"{module}.{name}" if name not in (_IMPORTED, _ALL) else module)
+            source = found.module(module)
             digest = None
             if name == _ALL:
                 found.everything(source)
@@ -129,6 +127,14 @@ class _Found:
         self.nodes: set[Node] = set()
         self.libraries: set[str] = set()
         self._following: list[tuple[str, tuple[str, ...]]] = []  # a package may import its own modules by name
+
+    def module(self, name: str) -> Source:
+        source = self.code.source(name)
+        if source is None:
+            raise DataError(
+                f"{self.where} imports {name}, and there is no such module: it was moved, or never written."
+            )
+        return source
 
     def definition(self, source: Source, name: str) -> str:
         statements = source.pieces[name]
@@ -209,7 +215,7 @@ class _Found:
         """The module of an import is imported, whatever is used of it."""
         if self._outside(target.module):
             return
-        self.nodes.add((target.module, _IMPORTED))
+        self.nodes.add((self.module(target.module).name, _IMPORTED))
         submodule = f"{target.module}.{target.attribute}"
         if target.attribute is not None and self.code.source(submodule) is not None:
             self.nodes.add((submodule, _IMPORTED))
@@ -225,9 +231,9 @@ class _Found:
             root = module.partition(".")[0]
             self.libraries |= {root} - sys.stdlib_module_names
             return
-        source = self.code.source(module)
-        if source is None or not attributes:
-            self.nodes.add((module, _ALL))  # a module that is not there is refused when its turn comes
+        source = self.module(module)
+        if not attributes:
+            self.nodes.add((module, _ALL))
             return
         self.nodes.add((module, _IMPORTED))
         first, rest = attributes[0], attributes[1:]
