@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from mlops_assets.core.frames import to_frame
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.slice_labels import slice_labels
 from mlops_assets.core.slices import SliceReport, slices
@@ -248,6 +250,13 @@ def test_features_of_rows_that_were_not_judged_change_nothing():
     assert slices(GATE, challenger, champion, more, Task.CLASSIFICATION) == slices(
         GATE, challenger, champion, features, Task.CLASSIFICATION
     )
+
+
+def test_rows_read_from_the_store_give_the_same_report():
+    sides = world()
+    stored = [to_frame(pa.Table.from_pandas(side, preserve_index=False)) for side in sides]
+
+    assert slices(GATE, *stored, Task.CLASSIFICATION) == slices(GATE, *sides, Task.CLASSIFICATION)
 
 
 def test_a_slice_may_be_a_column_of_the_key():
