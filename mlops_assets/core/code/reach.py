@@ -68,7 +68,7 @@ class Code:
         Raises DataError for an entry, a name or a module that should be inside and is not there.
         """
         began = [self._entry(entry) for entry in sorted(set(entries))]
-        waiting = [node for found in began for node in found.nodes]
+        waiting = [node for found in began for node in sorted(found.nodes)]
         libraries = {library for found in began for library in found.libraries}
         seen: set[Node] = set()
         while waiting:
@@ -78,7 +78,7 @@ class Code:
             seen.add(node)
             uses = self._of(node)
             libraries |= uses.libraries
-            waiting += uses.nodes - seen
+            waiting += sorted(uses.nodes - seen)
         found = {".".join(filter(None, node)): digest for node in sorted(seen) if (digest := self._of(node).digest)}
         return Reached(definitions=MappingProxyType(found), libraries=frozenset(libraries))
 
