@@ -33,8 +33,12 @@ def findings(connection: Connection, head: Head) -> list[Finding]:
     found, expected, previous = [], 1, FIRST
     for entry in _entries(connection):
         where = f"entry {entry.seq} of the ledger"
-        if entry.seq != expected:
-            found.append(_gap(expected, entry.seq))
+        if entry.seq < expected:
+            found.append(Finding("order", f"{where} was never written: it was put there", _BACKUP))
+            continue
+        if entry.seq > expected:
+            gone = f"entries {expected} to {entry.seq - 1} of the ledger are missing"
+            found.append(Finding("gap", gone, _BACKUP))
         elif entry.previous != previous:
             found.append(Finding("order", f"{where} does not follow on the one before it: one was put there", _BACKUP))
         if not _is_whole(entry):
@@ -50,9 +54,8 @@ def end_findings(connection: Connection, head: Head) -> list[Finding]:
     try:
         known = head.read()
     except DamagedError as damage:
-        return [
-            Finding("head", f"{str(damage).rstrip('.')}, so nobody can tell whether the ledger's end is there", rewrite)
-        ]
+        lost = f"{str(damage).rstrip('.')}, so nobody can tell whether the ledger's end is there"
+        return [Finding("head", lost, rewrite)]
     if known is None:
         lost = f"{head} is missing, so nobody can tell whether entry {last} is the ledger's last"
         return [Finding("head", lost, rewrite)] if last else []
@@ -62,13 +65,8 @@ def end_findings(connection: Connection, head: Head) -> list[Finding]:
         return [Finding("cut", gone, _BACKUP)]
     there = connection.execute(select(LEDGER.c.hash).where(LEDGER.c.seq == seq)).scalar_one_or_none() or ""
     if there != hash_:
-        return [
-            Finding(
-                "rewritten",
-                f"entry {seq} of the ledger is another than its head {head} names: it was rewritten",
-                _BACKUP,
-            )
-        ]
+        other = f"entry {seq} of the ledger is another than its head {head} names: it was rewritten"
+        return [Finding("rewritten", other, _BACKUP)]
     return []
 
 
@@ -95,12 +93,6 @@ def _is_whole(entry: Entry) -> bool:
         return entry.computed_hash() == entry.hash
     except DataError:
         return False  # a value that no entry can hold
-
-
-def _gap(expected: int, met: int) -> Finding:
-    if met < expected:
-        return Finding("order", f"entry {met} of the ledger was never written: it was put there", _BACKUP)
-    return Finding("gap", f"entries {expected} to {met - 1} of the ledger are missing", _BACKUP)
 
 
 def _guards(connection: Connection) -> list[Finding]:

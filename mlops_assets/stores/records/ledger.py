@@ -97,7 +97,7 @@ class Ledger:
 
     def verify(self) -> list[chain.Finding]:
         """Everything that is wrong with the ledger; empty when it is whole."""
-        with self._database.reading() as connection:
+        with self._database.writing() as connection:  # with the lock, so that the head is not ahead of what is read
             return chain.findings(connection, self._head)
 
     def repair(self) -> bool:
