@@ -8,8 +8,10 @@ import dataclasses
 import datetime as dt
 import functools
 import math
+import sys
 from collections.abc import Callable, Mapping
 from enum import Enum
+from types import FunctionType
 from typing import Any
 
 from mlops_assets.core.versions import JSON
@@ -117,11 +119,8 @@ class _Found:
             self.walk(f"{path}[{name}]", element)
 
     def _function(self, path: str, function: Any) -> None:
-        owner = getattr(function, "__self__", None)
-        if type(getattr(function, "__qualname__", None)) is not str or type(function.__module__) is not str or (
-            owner is not None and not isinstance(owner, type) and type(owner).__name__ != "module"
-        ):  # fmt: skip
-            raise DeclarationError(f"{path} == {function!r} has no name of its own to find its code by: {_TOP_LEVEL}.")
+        if not _found_by_name(function):
+            raise DeclarationError(f"{path} == {function!r} has no name by which its code is found: {_TOP_LEVEL}.")
         if function not in self.functions:
             self.functions.append(function)
         self._put(path, _dotted(function))
@@ -135,9 +134,9 @@ class _Found:
         if any(function is outer for outer in self._inside):
             return  # it calls itself
         self._inside.append(function)
-        code, closure = function.__code__, function.__closure__ or ()
         try:
-            held = {name: cell.cell_contents for name, cell in zip(code.co_freevars, closure, strict=True)}
+            cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+            held = {name: cell.cell_contents for name, cell in cells}
             self.walk(f"{path}.closure", held)
             self.walk(f"{path}.defaults", function.__defaults__)
             self.walk(f"{path}.kwdefaults", function.__kwdefaults__)
@@ -182,6 +181,24 @@ def _dotted(named: Any) -> str:
 
 def _has_parts(value: object) -> bool:
     return isinstance(value, Mapping | tuple | list) or dataclasses.is_dataclass(value) or callable(value)
+
+
+def _found_by_name(function: Any) -> bool:
+    """Whether module and name lead to the function, or (nested, a lambda) to the text it was made from.
+
+    A method of an object does not: what the object holds is in no text.
+    """
+    name, module = getattr(function, "__qualname__", None), getattr(function, "__module__", None)
+    if type(name) is not str or type(module) is not str:
+        return False
+    if "<" in name:
+        return isinstance(function, FunctionType)
+    found: Any = sys.modules.get(module)
+    if found is None:
+        return True  # `core/code` looks for it in the source
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return bool(found == function)
 
 
 def _entry(named: Callable[..., Any]) -> str:

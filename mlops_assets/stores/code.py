@@ -5,6 +5,7 @@ import platform
 import sys
 from collections.abc import Callable, Collection, Iterable
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from mlops_assets.core.code import Code
@@ -44,9 +45,12 @@ def package_code(*roots: str) -> Code:
 def libraries(roots: Iterable[str]) -> dict[str, str]:
     """Distribution -> version of all that shape what these import roots compute, and "python" -> "3.11".
 
-    A root that the table does not know is its own distribution; "unknown" stands for one that is not installed.
+    A root that the table does not know counts with the distributions that bring it, "yaml" with PyYAML; of one that
+    nothing installed brings the version is "unknown".
     """
-    shaping = {distribution for root in roots for distribution in SHAPED_BY.get(root, (root,))}
+    asked = set(roots)
+    brought = packages_distributions() if asked - SHAPED_BY.keys() else {}  # slow: it looks at all that is installed
+    shaping = {name for root in asked for name in SHAPED_BY.get(root, brought.get(root, (root,)))}
     minor = ".".join(platform.python_version_tuple()[:2])
     return {**library_versions(shaping), "python": minor}
 
@@ -70,7 +74,7 @@ def _reader(inside: Collection[str]) -> Callable[[str], str | None]:
             path = place.joinpath(*below)
             files = [*([path.with_name(f"{path.name}.py")] if below else []), path / "__init__.py"]
         found = next((file for file in files if file.is_file()), None)
-        return None if found is None else found.read_text(encoding="utf-8")
+        return None if found is None else importlib.util.decode_source(found.read_bytes())
 
     return read
 

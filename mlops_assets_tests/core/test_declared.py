@@ -116,19 +116,16 @@ class Holder:
         (dt.datetime(2013, 1, 7, 5, tzinfo=dt.UTC), "2013-01-07T05:00:00+00:00"),
         (Kind.INT, "int"),
         ((), []),
-        ((1, "a", None, (2.5).hex), None),
+        ((1, "a", None, Kind.INT), [1, "a", None, "int"]),
         ({}, []),
         (len, "builtins.len"),
     ],
     ids=repr,
 )
 def test_each_kind_of_value_has_one_spelling(value: object, said: object) -> None:
-    if isinstance(value, tuple) and value:
-        with pytest.raises(DeclarationError, match=r"value\[3\] == .* has no name of its own"):
-            config(Holder(value))
-    else:
-        found = config(Holder(value))["value"]
-        assert (found, type(found)) == (said, type(said))
+    found = config(Holder(value))["value"]
+
+    assert (found, type(found)) == (said, type(said))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +171,19 @@ def repeated(times: int) -> Callable[[int], int]:
 double = lambda x: 2 * x  # noqa: E731  a lambda of the top level is what is tested
 
 
+@functools.cache
+def cached(x: float) -> float:
+    return x
+
+
+def wrapped(function: Callable[[float], float], by: float) -> Callable[[float], float]:
+    @functools.wraps(function)
+    def more(x: float) -> float:
+        return function(x) + by
+
+    return more
+
+
 class Shop:
     rate = staticmethod(lambda x: x)
 
@@ -195,7 +205,7 @@ class Shop:
         (Shop.rate, "Shop"),
         (Shop.price, "Shop.price"),
         (functools.partial(plain, n=2), "plain"),
-        (functools.cache(plain), "plain"),
+        (cached, "cached"),
         (Shop, "Shop"),
     ],
     ids=repr,
@@ -228,7 +238,11 @@ def test_a_function_held_by_a_function_is_an_entry_too() -> None:
     assert entries_of(Holder(adder(double))) == [__name__, f"{__name__}.Holder", f"{__name__}.adder"]
 
 
-@pytest.mark.parametrize("function", [adder(object()), adder({1}), Shop().total, "x".join], ids=repr)
+@pytest.mark.parametrize(
+    "function",
+    [adder(object()), adder({1}), Shop().total, "x".join, wrapped(plain, 1), functools.cache(double), str.join],
+    ids=repr,
+)
 def test_a_function_that_holds_what_cannot_be_told_is_refused(function: object) -> None:
     with pytest.raises(DeclarationError, match="make it a top-level function"):
         config(Holder(function))

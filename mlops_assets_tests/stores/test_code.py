@@ -180,5 +180,6 @@ def test_libraries_are_named_by_distribution_with_python_beside() -> None:
         "no_such_root",
         "python",
     }
+    assert libraries({"yaml"}).keys() == {"PyYAML", "python"}
     assert found["no_such_root"] == "unknown"
     assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -32,8 +32,9 @@ _ALL = "*"  # every definition of it
 class Reached:
     """What entries reach.
 
-    `definitions`: dotted name -> "function:<digest>" (class, constant, or module for what it does on import), sorted;
-    the digest is blake3 of the normalised source. `libraries`: import roots used of neither ours nor Python itself.
+    `definitions`: dotted name -> "function:<digest>" (or class, or constant), "package.module (on import)" ->
+    "module:<digest>" for what importing it does; sorted, the digest blake3 of the normalised source. `libraries`:
+    import roots used that are neither ours nor Python's own.
     """
 
     definitions: Mapping[str, str]
@@ -52,8 +53,8 @@ class _Uses:
 class Code:
     """The code of some packages. `read(module)` is a module's source, None where there is none.
 
-    A package answers to its name, and to its name + ".__init__" where it has relative imports. `inside` are the root
-    packages whose code counts; of all others the name of the library does. Each module is parsed once, when reached.
+    A package answers to its name and to its name + ".__init__", which tells it from a lone module. `inside` are the
+    root packages whose code counts; of all others the name of the library does. Each module is parsed once, when reached.
     """
 
     def __init__(self, read: Callable[[str], str | None], inside: Collection[str]) -> None:
@@ -79,7 +80,7 @@ class Code:
             uses = self._of(node)
             libraries |= uses.libraries
             waiting += sorted(uses.nodes - seen)
-        found = {".".join(filter(None, node)): digest for node in sorted(seen) if (digest := self._of(node).digest)}
+        found = {_shown(node): digest for node in sorted(seen) if (digest := self._of(node).digest)}
         return Reached(definitions=MappingProxyType(found), libraries=frozenset(libraries))
 
     def _entry(self, entry: str) -> "_Found":
@@ -215,10 +216,12 @@ class _Found:
         """The module of an import is imported, whatever is used of it."""
         if self._outside(target.module):
             return
-        self.nodes.add((self.module(target.module).name, _IMPORTED))
-        submodule = f"{target.module}.{target.attribute}"
-        if target.attribute is not None and self.code.source(submodule) is not None:
-            self.nodes.add((submodule, _IMPORTED))
+        source = self.module(target.module)
+        self.nodes.add((target.module, _IMPORTED))
+        if target.attribute is not None:
+            bound = target.attribute in source.pieces or target.attribute in source.imports
+            submodule = self._submodule(source, target.attribute, bound)
+            self.nodes |= {(submodule, _IMPORTED)} if submodule is not None else set()
 
     def _target(self, target: Target, attributes: tuple[str, ...], *, certain: bool = True) -> None:
         if target.attribute is not None:
@@ -237,25 +240,39 @@ class _Found:
             return
         self.nodes.add((module, _IMPORTED))
         first, rest = attributes[0], attributes[1:]
-        submodule = f"{module}.{first}"
-        if first in source.pieces:
+        bound = first in source.pieces
+        if bound:
             self.nodes.add((module, first))
-        elif first in source.imports and (module, attributes) not in self._following:
+        if first in source.imports and (module, attributes) not in self._following:
+            bound = True
             self._following.append((module, attributes))
             for target in source.imports[first]:
                 self._target(target, rest, certain=certain)
             self._following.pop()
-        elif self.code.source(submodule) is not None:
-            self.walk(submodule, rest, certain=certain)
-        elif "__getattr__" in source.pieces or source.stars:
+        submodule = self._submodule(source, first, bound)
+        if submodule is not None:  # beside a name of the package: either may be meant
+            self.walk(submodule, rest, certain=certain and not bound)
+        elif not bound and ("__getattr__" in source.pieces or source.stars):
             self.nodes.add((module, _ALL))
-        elif certain and not _is_dunder(first):
+        elif not bound and certain and not _is_dunder(first):
             raise DataError(
-                f"{self.where} names {submodule}, which is not there: it was moved or renamed, or a text makes it up."
+                f"{self.where} names {module}.{first}, which is not there: it was moved or renamed, or a text makes it "
+                "up."
             )
+
+    def _submodule(self, source: Source, name: str, bound: bool) -> str | None:
+        """The module of that name in a package, None where there is none: not beside a name that a lone module binds."""
+        below = f"{source.name}.{name}"
+        return below if (source.package or not bound) and self.code.source(below) is not None else None
 
     def _outside(self, module: str) -> bool:
         return module.partition(".")[0] not in self.code.inside
+
+
+def _shown(node: Node) -> str:
+    """No definition's name has a space: a package may bind the name of one of its modules."""
+    module, name = node
+    return f"{module} (on import)" if name == _IMPORTED else f"{module}.{name}"
 
 
 def _digest(names: Names) -> str:
