@@ -1,0 +1,200 @@
+"""What one definition names, looked up as Python would: through imports, packages and what they pass on.
+
+Here belongs one step of the way; `reach.py` follows it to the end.
+"""
+
+import ast
+import builtins
+import sys
+from collections.abc import Callable, Collection, Iterable
+
+from mlops_assets.core.code.names import Names, read
+from mlops_assets.core.code.source import FunctionNode, Source, Target, targets
+from mlops_assets.core.versions import blob_version
+from mlops_assets.declare.errors import DataError
+
+Node = tuple[str, str]  # module, and the name of a definition or one of these two
+IMPORTED = ""  # the module is imported: what it does then
+ALL = "*"  # every definition of it
+
+
+class Uses:
+    """What one node names directly: other `nodes`, `libraries` by import root; and the `digest` of its own code.
+
+    `source` gives a parsed module of the `inside` packages, None where there is none. `where` is said in errors. The
+    digest is "function:<blake3>", with class, constant or module in its place; None for a node without code.
+    """
+
+    def __init__(self, source: Callable[[str], Source | None], inside: Collection[str], where: str) -> None:
+        self._source = source
+        self._inside = inside
+        self._where = where
+        self._following: list[tuple[str, tuple[str, ...]]] = []  # a package may import its own modules by name
+        self.nodes: set[Node] = set()
+        self.libraries: set[str] = set()
+        self.digest: str | None = None
+
+    def find(self, node: Node) -> None:
+        """Read the node's code. Raises DataError for a name or a module that should be inside and is not there."""
+        module, name = node
+        source = self._module(module)
+        if name == ALL:
+            self._everything(source)
+        elif name == IMPORTED:
+            self._importing(source)
+        else:
+            self._definition(source, name)
+
+    def _module(self, name: str) -> Source:
+        source = self._source(name)
+        if source is None:
+            raise DataError(
+                f"{self._where} imports {name}, and there is no such module: it was moved, or never written."
+            )
+        return source
+
+    def _definition(self, source: Source, name: str) -> None:
+        statements = source.pieces[name]
+        self.nodes.add((source.name, IMPORTED))
+        names = self._read(source, statements)
+        for statement in statements:
+            if not isinstance(statement, FunctionNode | ast.ClassDef):
+                self._compound(source, statement)
+        self.digest = f"{_sort_of(statements)}:{_digest(names)}"
+
+    def _importing(self, source: Source) -> None:
+        """What importing the module does, beside binding names: its own effects, its imports, its packages'."""
+        parent = source.name.rpartition(".")[0]
+        if parent and self._source(parent) is not None:
+            self.nodes.add((parent, IMPORTED))
+        for target in source.imported:
+            self._imported(target)
+        for name, decorator in source.registrants:
+            decorates = Uses(self._source, self._inside, self._where)
+            decorates._read(source, [decorator])
+            if any(node[1] != IMPORTED for node in decorates.nodes):
+                self.nodes.add((source.name, name))
+        if source.effects:
+            names = self._read(source, source.effects)
+            for statement in source.effects:
+                self._compound(source, statement)
+            self.digest = f"module:{_digest(names)}"
+
+    def _everything(self, source: Source) -> None:
+        self.nodes.add((source.name, IMPORTED))
+        self.nodes.update((source.name, name) for name in source.pieces)
+        for target in (target for brought in source.imports.values() for target in brought):
+            self._target(target, ())
+        for star in source.stars:
+            self.walk(star, ())
+
+    def _read(self, source: Source, statements: Iterable[ast.AST]) -> Names:
+        names = read(statements)
+        local: dict[str, list[Target]] = {}
+        for statement in names.imports:
+            for target in targets(statement, source.name, source.package):
+                self._imported(target)
+                local.setdefault(target.bound, []).append(target)
+        for root, *attributes in sorted(names.chains):
+            own = local.get(root, [])
+            for target in own:
+                self._target(target, tuple(attributes))
+            self._name(source, root, tuple(attributes), certain=not own and root not in names.bound)
+        for root, *attributes in sorted(names.hints):
+            self._name(source, root, tuple(attributes), certain=False)
+        for star in source.stars:  # any name may come from there
+            self.walk(star, ())
+        return names
+
+    def _compound(self, source: Source, statement: ast.stmt) -> None:
+        """Imports under an `if` or a `try` of the top level: what they bring is used by others, so all of it is."""
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for target in targets(node, source.name, source.package):
+                    if target.bound not in ("", "*"):
+                        self._target(target, ())
+
+    def _name(self, source: Source, root: str, attributes: tuple[str, ...], *, certain: bool) -> None:
+        """A name as the module's top level has it; `certain` that it is no local."""
+        if root in source.pieces:
+            self.nodes.add((source.name, root))
+        for target in source.imports.get(root, []):
+            self._target(target, attributes, certain=certain)
+        known = root in source.pieces or root in source.imports or hasattr(builtins, root) or _is_dunder(root)
+        if certain and not known and not source.stars:
+            raise DataError(
+                f"{self._where} names {root!r}, which {source.name} does not bind: import it or define it at the top "
+                "level of the module, so that what the code depends on can be told."
+            )
+
+    def _imported(self, target: Target) -> None:
+        """The module of an import is imported, whatever is used of it."""
+        if self._outside(target.module):
+            return
+        source = self._module(target.module)
+        self.nodes.add((target.module, IMPORTED))
+        if target.attribute is not None:
+            bound = target.attribute in source.pieces or target.attribute in source.imports
+            submodule = self._submodule(source, target.attribute, bound)
+            self.nodes |= {(submodule, IMPORTED)} if submodule is not None else set()
+
+    def _target(self, target: Target, attributes: tuple[str, ...], *, certain: bool = True) -> None:
+        if target.attribute is not None:
+            attributes = (target.attribute, *attributes)
+        self.walk(target.module, attributes, certain=certain)
+
+    def walk(self, module: str, attributes: tuple[str, ...], *, certain: bool = True) -> None:
+        """What `module.a.b` is: a definition of ours, a library, or (nothing asked of it) all of a module."""
+        if self._outside(module):
+            root = module.partition(".")[0]
+            self.libraries |= {root} - sys.stdlib_module_names
+            return
+        source = self._module(module)
+        if not attributes:
+            self.nodes.add((module, ALL))
+            return
+        self.nodes.add((module, IMPORTED))
+        first, rest = attributes[0], attributes[1:]
+        bound = first in source.pieces
+        if bound:
+            self.nodes.add((module, first))
+        if first in source.imports and (module, attributes) not in self._following:
+            bound = True
+            self._following.append((module, attributes))
+            for target in source.imports[first]:
+                self._target(target, rest, certain=certain)
+            self._following.pop()
+        submodule = self._submodule(source, first, bound)
+        if submodule is not None:  # beside a name of the package: either may be meant
+            self.walk(submodule, rest, certain=certain and not bound)
+        elif not bound and ("__getattr__" in source.pieces or source.stars):
+            self.nodes.add((module, ALL))
+        elif not bound and certain and not _is_dunder(first):
+            raise DataError(
+                f"{self._where} names {module}.{first}, which is not there: was it moved, or is it made up from a text?"
+            )
+
+    def _submodule(self, source: Source, name: str, bound: bool) -> str | None:
+        """The module of that name in a package; a lone module has none beside the names it binds."""
+        below = f"{source.name}.{name}"
+        return below if (source.package or not bound) and self._source(below) is not None else None
+
+    def _outside(self, module: str) -> bool:
+        return module.partition(".")[0] not in self._inside
+
+
+def _digest(names: Names) -> str:
+    return blob_version("\0".join(names.spelling).encode())
+
+
+def _is_dunder(name: str) -> bool:
+    """True for the names that the interpreter gives, `__name__` and the like."""
+    return name.startswith("__") and name.endswith("__")
+
+
+def _sort_of(statements: Iterable[ast.stmt]) -> str:
+    """What a definition is called in a sentence, by its last statement."""
+    last = list(statements)[-1]
+    if isinstance(last, ast.ClassDef):
+        return "class"
+    return "function" if isinstance(last, FunctionNode) else "constant"
