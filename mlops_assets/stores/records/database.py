@@ -120,7 +120,10 @@ def _path(where: str) -> Path:
             return Path(url.database)
     except ArgumentError:
         pass  # said below, in one sentence
-    raise DataError(f"records == {where!r}, must be a path or sqlite:///path: other databases are not supported yet.")
+    scheme = where.partition("://")[0]  # what comes after may hold a password
+    raise DataError(
+        f"records == '{scheme}://...', must be a path or sqlite:///path: no other database is supported yet."
+    )
 
 
 def _begin(connection: Connection) -> None:

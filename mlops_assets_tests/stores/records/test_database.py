@@ -1,0 +1,86 @@
+"""The database is opened when it is used, and says in words why it cannot be."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mlops_assets.declare import DamagedError, DataError
+from mlops_assets.stores.records import Records
+from mlops_assets.stores.settings import settings
+from mlops_assets_tests.stores.records.clerk import decision, told
+
+
+def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:
+    Records(tmp_path / "records.db").close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["{}", "sqlite:///{}"])
+def test_what_was_recorded_is_there_after_it_is_opened_again(tmp_path: Path, form: str) -> None:
+    where = form.format(tmp_path / "with space" / "a?b.db" if form == "{}" else tmp_path / "records.db")
+    with Records(where) as records:
+        entries = told(records, 2)
+
+    with Records(where, create=False) as records:
+        assert records.ledger.entries() == entries
+
+
+def test_a_file_that_is_no_database_of_records_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database " * 100)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as db:
+        db.execute("CREATE TABLE mine(x)")
+    before = (tmp_path / "other.db").read_bytes()
+
+    with Records(tmp_path / "text.db") as records, pytest.raises(DamagedError, match=r"text\.db.* it is no database"):
+        records.ledger.entries()
+    with Records(tmp_path / "other.db") as records, pytest.raises(DamagedError, match="a database of something else"):
+        records.ledger.entries()
+    assert (tmp_path / "other.db").read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with Records(tmp_path / "file" / "records.db") as records, pytest.raises(DataError, match="you may write"):
+        records.ledger.append(**decision(0))
+    with Records(tmp_path) as records, pytest.raises(DataError, match="must be there and yours to write"):
+        records.ledger.append(**decision(0))
+
+
+def test_another_format_is_refused_with_its_number(tmp_path: Path) -> None:
+    with Records(tmp_path / "records.db") as records:
+        told(records, 1)
+    with closing(sqlite3.connect(tmp_path / "records.db")) as db:
+        db.execute("PRAGMA user_version = 9")
+
+    with Records(tmp_path / "records.db") as records, pytest.raises(DataError, match="format == 9, must be 1"):
+        records.ledger.entries()
+
+
+def test_what_only_reads_makes_no_database(tmp_path: Path) -> None:
+    with Records(tmp_path / "records.db", create=False) as records, pytest.raises(DataError, match="nothing has been"):
+        records.ledger.entries()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["postgresql://me:secret@host/records", "sqlite://", "sqlite:///:memory:", "no://"])
+def test_another_kind_of_database_is_refused_without_its_password(where: str) -> None:
+    with pytest.raises(DataError, match="must be a path or sqlite:///path") as refused:
+        Records(where)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_change_that_fails_is_not_there_at_all(records: Records) -> None:
+    with pytest.raises(ValueError, match="half way"), records.ledger.appending() as connection:
+        records.ledger.append_in(connection, **decision(0))
+        raise ValueError("half way")
+
+    assert records.ledger.entries() == [] and records.ledger.verify() == []
+
+
+def test_the_place_comes_from_the_environment() -> None:
+    assert settings({"MLOPS_DATA": "/srv"}).records == "/srv/records/records.db"
+    assert settings({"MLOPS_RECORDS": "sqlite:////srv/r.db"}).records == "sqlite:////srv/r.db"
+    assert settings({"MLOPS_RECORDS": "/srv/r.db"}).records == "/srv/r.db"
