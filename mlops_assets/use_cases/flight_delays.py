@@ -308,9 +308,9 @@ FLIGHT_DELAYS = UseCase(
         # temperature and pressure tell one week from another rather than one flight from another; a hundred
         # destinations are too many for the first eight weeks (their late rates over 6 h and 7 days stay in)
         excluded=("temp", "dewp", "pressure", "dest"),
-        # splits that may look at some of the features only lean less on the strongest. Of models of 8, 16, 30 and 45 weeks
-        # it makes two .0008 better, one no different, one .0002 worse; with .25 it drifts a week that nothing else does,
-        # and rates and leaves chosen on one week's weather did harm
+        # splits that may look at only some of the features lean less on the strongest. Of models of 8, 16, 30 and 45
+        # weeks two become .0008 better, one .0002 worse; with .25 week 40 would drift, which nothing else sees, and a
+        # learning rate chosen on one week's weather did harm
         search=Search(space={"max_features": (0.5, 0.75)}, trials=3),
     ),
     promotion=Promotion(metric="log_loss", margin=0.001, slices=("origin", "carrier")),
