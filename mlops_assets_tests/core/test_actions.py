@@ -29,6 +29,7 @@ OLD = Action(
          "constant core.metrics.EPSILON changed"),
         ("code", {**OLD.code, "shop.features.Rate": "class:1"}, "class shop.features.Rate added"),
         ("code", {"mlops_assets.core.fitting.fit_rows": "function:3e25"}, "constant core.metrics.EPSILON removed"),
+        ("code", {**OLD.code, "mlops_assets.graph (on import)": "module:1"}, "module graph (on import) added"),
         ("config", {**OLD.config, "model.seed": 8}, "config model.seed: 7 -> 8"),
         ("config", {**OLD.config, "model.seed": 7.0}, "config model.seed: 7 -> 7.0"),
         ("config", {**OLD.config, "features": ["b", "a"]}, 'config features: ["a","b"] -> ["b","a"]'),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mlops_assets.declare import DeclarationError, Model, UseCase
+from mlops_assets.declare import Count, DeclarationError, Model, Sum, UseCase, hours
 from mlops_assets.declare.visible import visible
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 from mlops_assets.use_cases.parking import PARKING
@@ -95,6 +95,9 @@ def test_a_slit_of_a_slit_shows_no_more_than_the_first() -> None:
     assert visible(seen, ("label",)).label is FLIGHT_DELAYS.label
     with pytest.raises(DeclarationError, match="names nothing that is declared"):
         visible(seen, ("model",))
+    model = visible(visible(FLIGHT_DELAYS.model, ("seed", "excluded")), ("seed",))
+    with pytest.raises(DeclarationError, match=r"Model\.threads is not among the fields"):
+        _ = model.threads
 
 
 def test_copies_are_compared_hashed_and_shown_by_what_they_show() -> None:
@@ -105,6 +108,8 @@ def test_copies_are_compared_hashed_and_shown_by_what_they_show() -> None:
     assert one != visible(FLIGHT_DELAYS, ("name",))
     assert one != visible(PARKING, ("name", "promotion.metric"))
     assert one != FLIGHT_DELAYS
+    count, total = (sort(name="x", table="t", key=("k",), column="c", window=hours(1)) for sort in (Count, Sum))
+    assert visible(count, ("name",)) != visible(total, ("name",))
     assert visible(FLIGHT_DELAYS, FIELDS) != FLIGHT_DELAYS
     assert repr(one) == "UseCase(name='flight_delays', promotion=Promotion(metric='log_loss', ...), ...)"
 

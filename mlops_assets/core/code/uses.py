@@ -55,7 +55,6 @@ class Uses:
 
     def _definition(self, source: Source, name: str) -> None:
         statements = source.pieces[name]
-        self.nodes.add((source.name, IMPORTED))
         names = self._read(source, statements)
         for statement in statements:
             if not isinstance(statement, FunctionNode | ast.ClassDef):

@@ -242,6 +242,14 @@ def test_what_importing_does_belongs_to_everything_that_imports() -> None:
     assert list(reached(modules, "shop.table.use")) == ["shop.table.T", "shop.table.use"]
 
 
+def test_what_a_package_does_on_import_belongs_to_its_modules() -> None:
+    modules = {"shop": "import warnings\nwarnings.simplefilter('error')", "shop.a": "def f():\n    pass"}
+    found = reached(modules, "shop.a.f")
+
+    assert list(found) == ["shop (on import)", "shop.a.f"]
+    assert found != reached(edited("shop", "error", "ignore", modules), "shop.a.f")
+
+
 def test_a_main_block_is_no_part_of_an_import() -> None:
     text = "def f():\n    pass\nif __name__ == '__main__':\n    print({})"
 
