@@ -45,9 +45,7 @@ def trace(
         except DataError as unknown:
             if sha256 is None:
                 raise
-            raise DataError(
-                f"no model saw these bytes of {what}, which has the sha256 {sha256}. {unknown}"
-            ) from unknown
+            raise DataError(f"no model saw {what} with its present bytes: {unknown}") from unknown
     if json:
         as_json({"asked": what, "sha256": sha256, "found": [one.to_json() for one in found]})
     elif len(found) == 1:

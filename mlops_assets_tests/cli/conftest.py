@@ -19,6 +19,7 @@ import pytest
 
 from mlops_assets.cli.main import main
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
+from mlops_assets_tests.cli import recorded
 
 SHIPPED = Path(__file__).parents[2] / "data" / "landing" / "flight_delays"
 WEEKS = FLIGHT_DELAYS.partitions.keys()[:3]
@@ -114,3 +115,18 @@ def backfilled(tmp_path_factory: pytest.TempPathFactory) -> Backfilled:
     shutil.copy(SHIPPED / "flights" / second.name, second)
     mended = as_a_program(folder, "backfill", "flight_delays", "--from", WEEKS[1], "--to", WEEKS[1], "--json")
     return Backfilled(folder, failed, mended)
+
+
+@pytest.fixture(scope="session")
+def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of `recorded.py`: a new tracker takes seconds, so it is made once and copied."""
+    folder = tmp_path_factory.mktemp("recorded")
+    recorded.build(folder)
+    return folder
+
+
+@pytest.fixture
+def project(recorded_once: Path, tmp_path: Path, mlops: Mlops) -> Path:
+    """A copy of it, which `mlops(...)` works on."""
+    shutil.copytree(recorded_once, tmp_path, dirs_exist_ok=True)
+    return tmp_path

@@ -1,0 +1,74 @@
+"""`mlops trace`: a page for people, a document for programs, and an exit code that tells unknown from malformed."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops_assets_tests.cli.conftest import Mlops
+from mlops_assets_tests.cli.recorded import ANSWER
+from mlops_assets_tests.stores.records.models import USE_CASE, WEEKS, model, version_of
+
+
+def test_a_prediction_leads_to_the_data_of_its_model(project: Path, mlops: Mlops) -> None:
+    answer = mlops("trace", ANSWER)
+
+    assert answer.code == 0 and answer.err == ""
+    for told in (
+        f"prediction    {ANSWER}, as of 2013-07-03T08:00:00Z",
+        f"model         {USE_CASE}@1, champion with 100% of live traffic, registered 2013-07-01T09:00:00Z",
+        f"training set  {model(1).training_set}, 2 weeks {WEEKS[0]} .. {WEEKS[1]}",
+        f"commit        {model(1).commit}\n",
+        f"dagster run   {model(1).dagster_run}",
+        f"flights/{WEEKS[1]}.parquet  {version_of(f'flights/{WEEKS[1]}.parquet', '')[:12]}",
+    ):
+        assert told in answer.out
+    assert WEEKS[2] not in answer.out
+
+
+def test_a_file_leads_to_the_models_that_saw_it(project: Path, mlops: Mlops) -> None:
+    answer = mlops("trace", f"flights/{WEEKS[0]}.parquet")
+
+    assert answer.code == 0
+    assert f"seen by       2 models, {USE_CASE}@1 of them live" in answer.out
+    (one,) = [line.split() for line in answer.out.splitlines() if line.startswith(f"{USE_CASE}@2")]
+    assert one == [f"{USE_CASE}@2", WEEKS[2], "challenger", "0%", "PASS", "2013-07-01T09:00:00Z"]
+
+
+def test_a_program_gets_the_same_as_json(project: Path, mlops: Mlops) -> None:
+    one = mlops("trace", f"{USE_CASE}@champion", "--json").json
+    many = mlops("trace", "planes.parquet", "--json").json
+
+    (found,) = one["found"]
+    assert (one["asked"], found["kind"], found["model"]["version"]) == (f"{USE_CASE}@champion", "alias", 1)
+    assert [week["partition"] for week in found["model"]["weeks"]] == list(WEEKS[:2])
+    assert len(found["model"]["files"]) == 4 and found["model"]["metrics"] == {"validation_log_loss": 0.5}
+    assert [each["model"]["version"] for each in many["found"]] == [1, 2]
+
+
+def test_a_file_of_this_machine_is_looked_up_by_its_bytes(project: Path, mlops: Mlops) -> None:
+    file = project / "copy.parquet"
+    file.write_bytes(b"")
+
+    answer = mlops("trace", str(file))
+
+    assert answer.code == 1
+    assert f"no model saw {file} with its present bytes: 'e3b0c44298fc1c149afbf4c8996fb924" in answer.said
+
+
+def test_what_is_unknown_is_exit_code_1_with_what_was_looked_for_and_where(project: Path, mlops: Mlops) -> None:
+    answer = mlops("trace", "ffffffff")
+
+    assert (answer.code, answer.out) == (1, "")
+    assert "'ffffffff' is unknown: looked among predictions" in answer.said and "records.db" in answer.said
+
+
+@pytest.mark.parametrize("what", ["", "flight_delays@", "flight_delays@newest", "two\nlines"])
+def test_what_is_malformed_is_exit_code_2(project: Path, mlops: Mlops, what: str) -> None:
+    assert mlops("trace", what).code == 2
+
+
+def test_before_anything_was_recorded_that_is_said_and_nothing_is_made(tmp_path: Path, mlops: Mlops) -> None:
+    for command in (("trace", "flight_delays@1"), ("history",)):
+        answer = mlops(*command)
+        assert answer.code == 1 and "nothing has been recorded yet" in answer.said
+    assert list(tmp_path.iterdir()) == []
