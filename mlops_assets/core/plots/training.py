@@ -1,33 +1,18 @@
 """Three pictures of one training: is it calibrated, what does it look at, how does it do week by week.
 
 Here belongs the drawing of what `fitting.py` measured; nothing is computed. Records in, SVG bytes out, the same bytes
-for the same records (no date, salted ids, texts kept as texts). Figures are made by hand, never through pyplot, which
-keeps global state and a display.
+for the same records.
 """
 
-import io
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mlops_assets.core.calibration import Calibration
 from mlops_assets.core.fitting import WeekMetric
 from mlops_assets.core.metrics import METRIC
+from mlops_assets.core.plots.drawing import MODEL, OTHER, QUIET, new_figure, style, svg, words
 from mlops_assets.declare.modelling import Task
 
-# Okabe & Ito (2008): told apart by people of every kind of colour vision, and in grey
-_MODEL, _OTHER, _QUIET = "#0072B2", "#D55E00", "#999999"
 _MOST_FEATURES = 20  # more bars do not fit a screen; the rest is summed in one
-_STYLE = {
-    "svg.hashsalt": "mlops_assets",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-}
 
 
 def calibration_svg(calibration: Calibration, *, task: Task, unit: str = "") -> bytes:
@@ -40,14 +25,14 @@ def calibration_svg(calibration: Calibration, *, task: Task, unit: str = "") -> 
     what = "happened" if percent else "actual mean"
     found = [(d.predicted * scale, d.actual * scale, d.rows) for d in calibration.deciles]
     predicted, actual, rows = ([float(row[n]) for row in found] for n in range(3))
-    with _style():
-        figure = _figure(6.4, 5.2)
+    with style():
+        figure = new_figure(6.4, 5.2)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         low, high = min(predicted + actual), max(predicted + actual)
         rim = (high - low) * 0.06 or 1.0
         line = [low - rim, high + rim]
-        above.plot(line, line, color=_QUIET, linewidth=1, linestyle="--", label="says what happens")
-        above.plot(predicted, actual, color=_MODEL, marker="o", label="a tenth of the validation rows")
+        above.plot(line, line, color=QUIET, linewidth=1, linestyle="--", label="says what happens")
+        above.plot(predicted, actual, color=MODEL, marker="o", label="a tenth of the validation rows")
         above.set_ylabel(_named(what, sign))
         shown = [f"{v * scale:.1f}" if percent else _three_digits(v)
                  for v in (calibration.mean_prediction, calibration.mean_actual, calibration.ece)]  # fmt: skip
@@ -57,11 +42,11 @@ def calibration_svg(calibration: Calibration, *, task: Task, unit: str = "") -> 
         )
         above.legend(loc="upper left")
         width = (high - low + 2 * rim) / 60
-        below.bar(predicted, rows, width=width, color=_QUIET)
+        below.bar(predicted, rows, width=width, color=QUIET)
         below.set_ylabel("rows")
         below.set_ylim(bottom=0)
         below.set_xlabel(_named("predicted", sign))
-        return _svg(figure)
+        return svg(figure)
 
 
 def importances_svg(importances: Mapping[str, float], *, metric: str) -> bytes:
@@ -70,30 +55,30 @@ def importances_svg(importances: Mapping[str, float], *, metric: str) -> bytes:
     bars = [(name, share) for name, share in ranked if share > 0][:_MOST_FEATURES]
     rest = sum(share for _, share in ranked[len(bars) :])
     silent = sum(1 for share in importances.values() if share <= 0)
-    with _style():
-        figure = _figure(6.4, 1.2 + 0.26 * max(3, len(bars)))
+    with style():
+        figure = new_figure(6.4, 1.2 + 0.26 * max(3, len(bars)))
         axes = figure.subplots()
         names = [name for name, _ in bars]
-        axes.barh(names, [share * 100 for _, share in bars], color=_MODEL)
+        axes.barh(names, [share * 100 for _, share in bars], color=MODEL)
         axes.invert_yaxis()
         for name, share in bars:
             axes.annotate(f"{share:.1%}", (share * 100, name), xytext=(3, 0), textcoords="offset points", va="center")
-        axes.set_xlabel(f"share of what shuffling costs in {_words(metric)} (%)")
+        axes.set_xlabel(f"share of what shuffling costs in {words(metric)} (%)")
         axes.margins(x=0.12)
         told = [f"{silent} of {len(importances)} features show none"] if silent else []
         told += [f"{rest:.1%} lies in features not drawn"] if rest > 0.0005 else []
         title = "What the model looks at (permutation importance)"
         figure.suptitle("\n".join([title, "; ".join(told)] if told else [title]), x=0.01, ha="left", fontsize=11)
-        return _svg(figure)
+        return svg(figure)
 
 
 def weekly_svg(weekly: Sequence[WeekMetric], *, metric: str) -> bytes:
     """The metric by week, of model and baseline; weeks seen in training are hollow, weeks that judge are filled."""
     direction = "higher" if METRIC[metric].greater_is_better else "lower"
-    with _style():
-        figure = _figure(7.2, 3.8)
+    with style():
+        figure = new_figure(7.2, 3.8)
         axes = figure.subplots()
-        for what, colour in (("baseline", _OTHER), ("model", _MODEL)):
+        for what, colour in (("baseline", OTHER), ("model", MODEL)):
             values = [getattr(week, what) for week in weekly]
             places = [place for place, value in enumerate(values) if value is not None]
             axes.plot(places, [values[place] for place in places], color=colour, linewidth=1.2, label=what, zorder=2)
@@ -102,39 +87,15 @@ def weekly_svg(weekly: Sequence[WeekMetric], *, metric: str) -> bytes:
                 axes.plot(some, [values[p] for p in some], "o", markerfacecolor=face, markeredgecolor=colour, zorder=3)
         judging = [place for place, week in enumerate(weekly) if week.role == "validation"]
         if judging:
-            axes.axvspan(judging[0] - 0.5, judging[-1] + 0.5, color=_QUIET, alpha=0.18, linewidth=0, label="validation")
+            axes.axvspan(judging[0] - 0.5, judging[-1] + 0.5, color=QUIET, alpha=0.18, linewidth=0, label="validation")
         step = max(1, -(-len(weekly) // 12))
         ticks = list(range(0, len(weekly), step))
         axes.set_xticks(ticks, [weekly[place].partition for place in ticks], rotation=35, ha="right")
-        axes.set_ylabel(f"{_words(metric)} ({direction} is better)")
+        axes.set_ylabel(f"{words(metric)} ({direction} is better)")
         axes.set_title("Week by week: hollow weeks were trained on, filled ones judge")
         axes.legend(loc="best", ncols=3)
         axes.margins(y=0.18)
-        return _svg(figure)
-
-
-def _style() -> Any:
-    from matplotlib import rc_context
-
-    return rc_context(_STYLE)
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _svg(figure: Any) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return out.getvalue()
-
-
-def _words(metric: str) -> str:
-    unit = METRIC[metric].unit
-    name = "AUC" if metric == "auc" else metric.replace("_", " ")
-    return f"{name} in {unit}" if unit and unit != "label" else name
+        return svg(figure)
 
 
 def _named(what: str, sign: str) -> str:
