@@ -11,10 +11,10 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from enum import Enum
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
-from mlops_assets.core.versions import JSON
+from mlops_assets.core.versions import JSON, record_version
 from mlops_assets.declare.errors import DeclarationError
 
 TEXTS = frozenset({"doc", "owners"})  # fields for people: no value depends on them
@@ -130,13 +130,14 @@ class _Found:
             self._captured(path, function)
 
     def _captured(self, path: str, function: Any) -> None:
-        """What a nested function or a lambda holds that its text does not say: values around it, and its defaults."""
+        """What a nested function or a lambda is beside its name: which of several, values around it, its defaults."""
         if any(function is outer for outer in self._inside):
             return  # it calls itself
         self._inside.append(function)
         try:
             cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
             held = {name: cell.cell_contents for name, cell in cells}
+            self._put(f"{path}.code", record_version(_instructions(function.__code__)))
             self.walk(f"{path}.closure", held)
             self.walk(f"{path}.defaults", function.__defaults__)
             self.walk(f"{path}.kwdefaults", function.__kwdefaults__)
@@ -199,6 +200,19 @@ def _found_by_name(function: Any) -> bool:
     for part in name.split("."):
         found = getattr(found, part, None)
     return bool(found == function)
+
+
+def _instructions(code: CodeType) -> JSON:
+    """What a piece of code does, told from another of the same name; not where it stands, nor its docstring."""
+    # a def keeps its docstring, or None, as the first constant; "<lambda>" and "<listcomp>" have none
+    held = code.co_consts if code.co_name.startswith("<") else code.co_consts[1:]
+    constants = [
+        _instructions(each) if isinstance(each, CodeType)
+        else sorted(map(repr, each)) if isinstance(each, frozenset)
+        else repr(each)
+        for each in held
+    ]  # fmt: skip
+    return [code.co_code.hex(), constants, [*code.co_names, *code.co_varnames, *code.co_freevars]]
 
 
 def _entry(named: Callable[..., Any]) -> str:

@@ -4,6 +4,9 @@ import dataclasses
 import datetime as dt
 import functools
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -184,6 +187,31 @@ def wrapped(function: Callable[[float], float], by: float) -> Callable[[float], 
     return more
 
 
+def chosen(name: str) -> Callable[[str], bool]:
+    if name == "told":
+
+        def check(x: str) -> bool:
+            """Told."""
+            return x in {"a", "b"} and any(y == x for y in x)
+
+    elif name == "plain":
+
+        def check(x: str) -> bool:
+            return x in {"a", "b"} and any(y == x for y in x)
+
+    elif name == "other":
+
+        def check(x: str) -> bool:
+            return x in {"a", "c"} and any(y == x for y in x)
+
+    else:
+
+        def check(x: str) -> bool:
+            return x in {"a", "b"} and any(y != x for y in x)
+
+    return check
+
+
 class Shop:
     rate = staticmethod(lambda x: x)
 
@@ -219,6 +247,27 @@ def test_what_a_nested_function_holds_is_in_the_configuration() -> None:
 
     assert one["value"] == two["value"] == f"{__name__}.adder.<locals>.add"
     assert (one["value.closure[n]"], two["value.closure[n]"]) == (1, 2)
+
+
+def test_of_two_nested_functions_of_one_name_each_is_its_own() -> None:
+    found = {name: config(Holder(chosen(name))) for name in ("told", "plain", "other", "inner")}
+
+    assert len({said["value"] for said in found.values()}) == 1
+    assert found["told"] == found["plain"]  # a docstring is no code
+    assert len({said["value.code"] for said in found.values()}) == 3
+
+
+def test_what_a_nested_function_does_is_the_same_in_every_process() -> None:
+    asked = "from mlops_assets_tests.core.test_declared import *; print(config(Holder(chosen('plain')))['value.code'])"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", asked], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+
+    assert told == {f"{config(Holder(chosen('plain')))['value.code']}\n"}
 
 
 def test_defaults_that_a_lambda_was_given_while_running_are_in_the_configuration() -> None:
