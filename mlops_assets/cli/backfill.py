@@ -18,6 +18,7 @@ def backfill(
     first: Annotated[str, typer.Option("--from", help="first week, a Monday: 2012-12-31")],
     last: Annotated[str, typer.Option("--to", help="last week, inclusive")],
     job: Annotated[str, typer.Option(help="data | train | monitor | lifecycle")] = "data",
+    anew: Annotated[bool, typer.Option(help="do all work again, also what is known and would be reused")] = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False,
 ) -> None:
     """Run a job for every week of a range, oldest first; stops at the first that fails (exit code 1)."""
@@ -32,7 +33,7 @@ def backfill(
 
     with progress() as bar:
         task = bar.add_task(f"{use_case} {job}", total=len(keys))
-        outcomes = run_plan(use_case, [(job, key) for key in keys], bar, task, silent=json)
+        outcomes = run_plan(use_case, [(job, key) for key in keys], bar, task, silent=json, anew=anew)
     if json:
         as_json([asdict(o) for o in outcomes])
     if not outcomes[-1].success:

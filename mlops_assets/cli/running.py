@@ -34,6 +34,7 @@ class Made:
     data_version: str
     seconds: float
     verdict: str
+    reused: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +71,30 @@ def execute_line(job: str, partition: str) -> str:
 
 
 def run_job(
-    found: DagsterInstance, job: str, partition: str, on_step: Callable[[str], None] = lambda step: None
+    found: DagsterInstance,
+    job: str,
+    partition: str,
+    on_step: Callable[[str], None] = lambda step: None,
+    *,
+    anew: bool = False,
 ) -> RunOutcome:
-    """Run one job for one partition; `on_step` hears the name of every step as it starts."""
+    """Run one job for one partition; `on_step` hears the name of every step as it starts.
+
+    `anew`: do all work again, also what is known.
+    """
     from mlops_assets.definitions import defs
+    from mlops_assets.graph.actions import ANEW
 
     run_id = str(uuid.uuid4())
     listener = _Listener(on_step)
     found.add_event_listener(run_id, listener)
     result = defs.resolve_job_def(job).execute_in_process(
-        partition_key=partition, instance=found, run_id=run_id, raise_on_error=False, run_config=QUIET
+        partition_key=partition,
+        instance=found,
+        run_id=run_id,
+        raise_on_error=False,
+        run_config=QUIET,
+        tags={ANEW: "true"} if anew else None,
     )
     return RunOutcome(
         job=job, partition=partition, run_id=run_id, success=result.success,
@@ -118,5 +133,6 @@ def _made(found: dg.AssetMaterialization, seconds: float) -> Made:
         quarantined=number("rows quarantined"),
         data_version=(found.tags or {}).get("dagster/data_version", ""),
         seconds=seconds,
+        reused=bool(found.metadata["reused"].value) if "reused" in found.metadata else False,
         verdict=str(found.metadata["verdict"].value) if "verdict" in found.metadata else "",
     )

@@ -10,9 +10,12 @@ from mlops_assets.graph.jobs import job_name
 
 
 def run_plan(
-    use_case: str, plan: Sequence[tuple[str, str]], bar: Progress, task: TaskID, *, silent: bool
+    use_case: str, plan: Sequence[tuple[str, str]], bar: Progress, task: TaskID, *, silent: bool, anew: bool = False
 ) -> list[RunOutcome]:
-    """Run the (job, week) pairs of a plan in order, with progress, until one fails; `silent` prints no lines."""
+    """Run the (job, week) pairs of a plan in order, with progress, until one fails; `silent` prints no lines.
+
+    `anew`: do all work again, also what is known.
+    """
     outcomes: list[RunOutcome] = []
     bar.update(task, total=len(plan))
     with instance() as found:
@@ -22,6 +25,7 @@ def run_plan(
                 job_name(use_case, job),
                 week,
                 lambda step, week=week: bar.update(task, description=f"{week} {step}"),
+                anew=anew,
             )
             outcomes.append(outcome)
             bar.advance(task)
@@ -41,8 +45,9 @@ def print_run(outcome: RunOutcome) -> None:
 
 def _line(made: Made) -> str:
     rows = "" if made.rows is None else f"{made.rows:,} rows"
+    said = [word for word in ("reused" if made.reused else "", made.verdict) if word]
     refused = "" if made.quarantined is None else f"{made.quarantined:,} quarantined"
     return (
         f"{made.asset:<34}{made.partition:<12}{rows:>12}  {refused:<15} "
-        f"[cyan]{made.data_version[:12]:<12}[/] {made.seconds:6.1f} s  {made.verdict}".rstrip()
+        f"[cyan]{made.data_version[:12]:<12}[/] {made.seconds:6.1f} s  {'  '.join(said)}".rstrip()
     )

@@ -1,8 +1,6 @@
-"""The one time axis of a use case as Dagster sees it, and windows on it."""
+"""The one time axis of a use case as Dagster sees it."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 
@@ -26,12 +24,3 @@ def partition_of(context: dg.AssetExecutionContext, use_case: UseCase) -> str:
             f'{use_case.name}: the run names no partition. Say which week: --tags \'{{"dagster/partition": "..."}}\''
         )
     return use_case.partitions.check(context.partition_key, datetime.now(UTC))
-
-
-def window(weekly: Weekly, start: int, end: int, load: str) -> Mapping[str, Any]:
-    """Arguments of an AssetIn that reads the weeks k+start .. k+end; `load` says which must exist (see `storage`).
-
-    Dagster is told of week k alone. A window as its partition mapping makes a backfill of two weeks in the UI run the
-    five weeks after them too, since they look back at those two (docs/decisions/0010).
-    """
-    return {"metadata": {"load": load, "start": start, "end": end, "axis": weekly.start}}

@@ -12,11 +12,12 @@ from mlops_assets.core.catalogue import catalogue, distributions, in_runs, used_
 from mlops_assets.core.plots.features import features_svg
 from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.axis import partition_of, partitions_def, window
+from mlops_assets.graph.actions import Reads, Step, inputs_of, once
+from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.champion import REACH
 from mlops_assets.graph.features import TABLE
-from mlops_assets.graph.registry import REACH
 from mlops_assets.graph.steps import TRANSIENT, refusals
-from mlops_assets.graph.storage import Upstream
+from mlops_assets.graph.storage import Made, Store
 
 # of the stored table, beside the definition: how it is declared, what was met
 FIGURES = (
@@ -26,50 +27,86 @@ FIGURES = (
 BEFORE = 4  # weeks back in which an earlier feature table is looked for, to compare coverage with
 
 
+def catalogue_step(use_case: UseCase) -> Step:
+    """What the catalogue depends on: also on texts for people."""
+    return Step(
+        use_case=use_case,
+        artifact="feature_catalogue",
+        makes=(make,),
+        sees=("name", "partitions", "tables", "requests", "label", "features", "model"),
+        docs=True,
+        reads={
+            "features": Reads(artifact="feature_table"),
+            "earlier": Reads(artifact="feature_table", start=-BEFORE, end=-1, load="latest"),
+            "entries": Reads(artifact="registry_entry", start=-REACH, load="existing"),
+        },
+    )
+
+
+def make(
+    use_case: UseCase,
+    partition: str,
+    table: pa.Table,
+    before: tuple[str, pa.Table] | None,
+    entries: Mapping[str, Mapping[str, Any]],
+) -> Artifact:
+    """The catalogue of a week's feature table, with the one `before` (week, table) and the registry's entries."""
+    models = _models(entries)
+    listed = catalogue(use_case, table, before[1] if before else None)
+    drawn = distributions(use_case, table)
+    svg = features_svg(
+        drawn,
+        units={feature.name: feature.unit for feature in use_case.features},
+        used=models.read_by_champion if models.champion else [f.name for f in use_case.model_features],
+        title=f"Week {partition}, {table.num_rows:,} rows: shares of the rows with a value; blue is read by "
+        + (f"the champion {models.champion}" if models.champion else "the model declared"),
+    )
+    return Artifact(
+        tables={"features": listed},
+        records={"distributions": drawn},
+        blobs={"plot": Blob.picture(svg, "features", drawn)},
+        about={
+            "used_by": {n: models.of(n) for n in drawn},
+            "champion": models.champion,
+            "before": before[0] if before else None,
+        },
+    )
+
+
 def feature_catalogue(use_case: UseCase) -> dg.AssetsDefinition:
     """The catalogue of a week."""
+    step = catalogue_step(use_case)
 
     @dg.asset(
         key=[use_case.name, "feature_catalogue"],
         group_name="features",
         partitions_def=partitions_def(use_case.partitions),
-        ins={
-            "features": dg.AssetIn(key=[use_case.name, "feature_table"]),
-            "entries": dg.AssetIn(
-                key=[use_case.name, "registry_entry"], **window(use_case.partitions, -REACH, 0, "existing")
-            ),
-        },
+        deps=step.deps,
         kinds={"matplotlib"},
         retry_policy=TRANSIENT,
+        code_version=step.code_version,
         description="One row is a feature: its definition in words, when it is known, over which window, by which key; "
         "how often it had a value in this week and in the one before; which registered model versions read it. One "
         "picture shows how the values of each lay. Which models read a feature is no part of the data version: it "
         "changes without the week.",
         **showing.owned(use_case),
     )
-    def asset(context: dg.AssetExecutionContext, features: Upstream, entries: Upstream) -> dg.MaterializeResult:
+    def asset(context: dg.AssetExecutionContext, store: Store) -> dg.MaterializeResult:
         with refusals():
             partition = partition_of(context, use_case)
-            table = features.one().tables[TABLE]
-            weeks_before = use_case.partitions.window(partition, -BEFORE, -1)
-            earlier = features.beside(features.asset, weeks_before, "latest").artifacts()
-            models = _models({week: a.records["entry"] for week, a in entries.artifacts(("entry",)).items()})
-            listed = catalogue(use_case, table, next((a.tables[TABLE] for a in earlier.values()), None))
-            drawn = distributions(use_case, table)
-            svg = features_svg(
-                drawn,
-                units={feature.name: feature.unit for feature in use_case.features},
-                used=models.read_by_champion if models.champion else [f.name for f in use_case.model_features],
-                title=f"Week {partition}, {table.num_rows:,} rows: shares of the rows with a value; blue is read by "
-                + (f"the champion {models.champion}" if models.champion else "the model declared"),
-            )
-        artifact = Artifact(
-            tables={"features": listed},
-            records={"distributions": drawn},
-            blobs={"plot": Blob.picture(svg, "features", drawn)},
-            about={"used_by": {n: models.of(n) for n in drawn}, "champion": models.champion},
-        )
-        return dg.MaterializeResult(value=artifact, metadata=_metadata(listed, models, svg, next(iter(earlier), None)))
+            read = step.upstream(store.assets, partition)
+
+            def work() -> Artifact:
+                table = read["features"].one().tables[TABLE]
+                earlier = [(week, a.tables[TABLE]) for week, a in read["earlier"].artifacts().items()]
+                return make(step.seen, partition, table, earlier[0] if earlier else None, entries())
+
+            def entries() -> dict[str, Mapping[str, Any]]:
+                return {week: a.records["entry"] for week, a in read["entries"].artifacts(("entry",)).items()}
+
+            made = once(context, store.assets, step.action(partition, inputs_of(read)), work)
+            models = _models(entries())
+        return dg.MaterializeResult(value=made, metadata=_metadata(use_case, made, models))
 
     return asset
 
@@ -107,11 +144,13 @@ def _models(entries: Mapping[str, Mapping[str, Any]]) -> _Models:
     return _Models(name, versions, champion)
 
 
-def _metadata(listed: pa.Table, models: _Models, svg: bytes, before: str | None) -> dict[str, Any]:
-    rows = listed.to_pylist()
+def _metadata(use_case: UseCase, made: Made, models: _Models) -> dict[str, Any]:
+    listed, before = made.artifact.tables["features"], made.artifact.about["before"]
+    stored = {row["feature"]: row for row in listed.to_pylist()}
+    rows = [stored[feature.name] for feature in use_case.features]  # as declared
     return {
         "catalogue": showing.records(_line(row, models, before) for row in rows),
-        "distributions": showing.plot(svg, "the values of each feature in this week"),
+        "distributions": showing.plot(made.artifact.blobs["plot"].data, "the values of each feature in this week"),
         "declared and met": showing.records({name: row[name] for name in FIGURES} for row in rows),
         "dagster/row_count": listed.num_rows,
         "champion": models.champion or "none yet",

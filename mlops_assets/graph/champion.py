@@ -14,6 +14,7 @@ from mlops_assets.core.scoring import Scorer
 from mlops_assets.declare import UseCase
 from mlops_assets.stores.models import load
 
+REACH = 52  # weeks a champion may have stood without a candidate
 BLOBS = ("model", "encoder")  # parts an entry takes over from the trained model, with `profile` and `evidence`
 
 

@@ -10,12 +10,31 @@ from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.features import describe, feature_table
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.axis import partition_of, partitions_def, window
+from mlops_assets.graph.actions import Reads, Step, inputs_of, once
+from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.steps import TRANSIENT, refusals
-from mlops_assets.graph.storage import Upstream
+from mlops_assets.graph.storage import Made, Store
 from mlops_assets.graph.types import artifact_type, feature_bounds
 
 TABLE = "features"  # the one table of the artifact
+
+
+def feature_step(use_case: UseCase) -> Step:
+    """What the feature table depends on."""
+    return Step(
+        use_case=use_case,
+        artifact="feature_table",
+        makes=(make,),
+        sees=("name", "partitions", "tables", "requests", "label", "features"),
+        reads={"validated": Reads(artifact="validated_dataset", start=-use_case.lookback_weeks, load="every")},
+    )
+
+
+def make(use_case: UseCase, partition: str, weeks: Mapping[str, Mapping[str, pa.Table]]) -> Artifact:
+    """The feature table of the newest of `weeks` (partition -> validated tables). Raises DataError."""
+    asked = weeks[partition][use_case.request_table.name]
+    table = feature_table(use_case, asked, history(use_case, weeks))
+    return Artifact(tables={TABLE: table}, about={"requests": asked.num_rows, "looked_at": [min(weeks), max(weeks)]})
 
 
 def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
@@ -23,17 +42,14 @@ def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
     axis = partitions_def(use_case.partitions)
     key = dg.AssetKey([use_case.name, "feature_table"])
     requests = use_case.request_table
+    step = feature_step(use_case)
 
     @dg.asset(
         key=key,
         group_name="features",
         partitions_def=axis,
-        ins={
-            "validated": dg.AssetIn(
-                key=[use_case.name, "validated_dataset"],
-                **window(use_case.partitions, -use_case.lookback_weeks, 0, "every"),
-            )
-        },
+        deps=step.deps,
+        code_version=step.code_version,
         kinds={"duckdb", "parquet"},
         retry_policy=TRANSIENT,
         check_specs=[
@@ -51,35 +67,44 @@ def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
         metadata=showing.column_schema(_columns(use_case)),
         **showing.owned(use_case),
     )
-    def asset(context: dg.AssetExecutionContext, validated: Upstream) -> Iterator[Any]:
+    def asset(context: dg.AssetExecutionContext, store: Store) -> Iterator[Any]:
         with refusals():
             partition = partition_of(context, use_case)
-            weeks = {week: artifact.tables for week, artifact in validated.artifacts().items()}
-            asked = weeks[partition][requests.name]
-            table = feature_table(use_case, asked, history(use_case, weeks))
-        kept = table.num_rows == asked.num_rows
-        sentence = f"{table.num_rows:,} rows for {asked.num_rows:,} requests"
+            read = step.upstream(store.assets, partition)
+
+            def work() -> Artifact:
+                weeks = {week: artifact.tables for week, artifact in read["validated"].artifacts().items()}
+                return make(step.seen, partition, weeks)
+
+            made = once(context, store.assets, step.action(partition, inputs_of(read)), work)
+        rows, asked = made.artifact.tables[TABLE].num_rows, made.artifact.about["requests"]
+        sentence = f"{rows:,} rows for {asked:,} requests"
         yield dg.AssetCheckResult(
             check_name="every_request_kept",
-            passed=kept,
+            passed=rows == asked,
             description=sentence,
-            metadata={"rows": table.num_rows, "requests": asked.num_rows},
+            metadata={"rows": rows, "requests": asked},
         )
-        if not kept:
+        if rows != asked:
             raise dg.Failure(description=f"{sentence}: a join lost or doubled some.", allow_retries=False)
-        yield dg.MaterializeResult(
-            value=Artifact(tables={TABLE: table}),
-            metadata={
-                "dagster/row_count": table.num_rows,
-                "rows without label": table[use_case.label.column].null_count,
-                "weeks looked at": f"{min(weeks)} .. {max(weeks)}",
-                "in words, coverage, distributions": dg.MetadataValue.asset(
-                    dg.AssetKey([use_case.name, "feature_catalogue"])
-                ),
-            },
-        )
+        yield _result(use_case, made)
 
     return asset
+
+
+def _result(use_case: UseCase, made: Made) -> dg.MaterializeResult:
+    table, (first, last) = made.artifact.tables[TABLE], made.artifact.about["looked_at"]
+    return dg.MaterializeResult(
+        value=made,
+        metadata={
+            "dagster/row_count": table.num_rows,
+            "rows without label": table[use_case.label.column].null_count,
+            "weeks looked at": f"{first} .. {last}",
+            "in words, coverage, distributions": dg.MetadataValue.asset(
+                dg.AssetKey([use_case.name, "feature_catalogue"])
+            ),
+        },
+    )
 
 
 def history(use_case: UseCase, weeks: Mapping[str, Mapping[str, pa.Table]]) -> dict[str, pa.Table]:

@@ -26,10 +26,10 @@ def job_name(use_case: str, job: str) -> str:
     return f"{use_case}_{job}"
 
 
-def jobs(use_case: UseCase) -> list[UnresolvedAssetJobDefinition]:
-    """The four jobs. They run in their own process's thread of steps: a process a step costs seconds of imports."""
-    return [
-        dg.define_asset_job(
+def jobs(use_case: UseCase) -> dict[str, UnresolvedAssetJobDefinition]:
+    """The four jobs by stage. Steps run in the job's own process: a process a step costs seconds of imports."""
+    return {
+        name: dg.define_asset_job(
             job_name(use_case.name, name),
             selection=dg.AssetSelection.assets(*([use_case.name, artifact] for artifact in artifacts)),
             executor_def=dg.in_process_executor,
@@ -37,7 +37,7 @@ def jobs(use_case: UseCase) -> list[UnresolvedAssetJobDefinition]:
             tags={"use_case": use_case.name},
         )
         for name, artifacts in (*STAGES.items(), ("lifecycle", LIFECYCLE))
-    ]
+    }
 
 
 def weekly_schedule(use_case: UseCase, lifecycle: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:

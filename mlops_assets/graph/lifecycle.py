@@ -9,11 +9,13 @@ from mlops_assets.graph.ingest import LandingZone, raw_data, validated_dataset
 from mlops_assets.graph.jobs import jobs, weekly_schedule
 from mlops_assets.graph.monitoring import drift_report
 from mlops_assets.graph.online import FeatureStore, online_features
+from mlops_assets.graph.recording import Books
 from mlops_assets.graph.registry import registry_entry, tracker_key
+from mlops_assets.graph.sensors import registrations
 from mlops_assets.graph.skew import served_equals_trained
 from mlops_assets.graph.storage import Store, StoreIO
 from mlops_assets.graph.tracking import mlflow_tracking
-from mlops_assets.graph.training import trained_model
+from mlops_assets.graph.training import NamedByKey, trained_model
 from mlops_assets.stores.settings import Settings
 
 
@@ -39,8 +41,9 @@ def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
             drift_report(use_case),
         ],
         asset_checks=[served_equals_trained(use_case)],
-        jobs=declared,
-        schedules=[weekly_schedule(use_case, declared[-1])],
+        jobs=list(declared.values()),
+        schedules=[weekly_schedule(use_case, declared["lifecycle"])],
+        sensors=[registrations(use_case, declared["train"], settings)],
         resources={tracker_key(use_case): mlflow_tracking.configured(tracker)},
     )
 
@@ -50,7 +53,9 @@ def resources(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         resources={
             "io_manager": StoreIO(url=settings.store, root=str(settings.root)),
-            "store": Store(url=settings.store),
+            "trial_keys": NamedByKey(),
+            "store": Store(url=settings.store, root=str(settings.root)),
+            "records": Books(where=settings.records, pages=settings.dagster_ui),
             "landing": LandingZone(url=settings.landing),
             "feature_store": FeatureStore(online=settings.online, journals=settings.journal),
         },

@@ -18,9 +18,10 @@ from mlops_assets.core.online.series import online_series
 from mlops_assets.core.online.totals import Applied
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
+from mlops_assets.graph.actions import Reads, Step, inputs_of
 from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.steps import TRANSIENT, refusals
-from mlops_assets.graph.storage import Store, Upstream
+from mlops_assets.graph.storage import Made, Store
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.feature_store import feature_store, online_url, open_journal
 from mlops_assets.stores.journal import Journal
@@ -54,38 +55,50 @@ class FeatureStore(dg.ConfigurableResource):
             yield opened
 
 
+def online_step(use_case: UseCase) -> Step:
+    """What is brought online depends on. The work is never taken as done: the online store may have lost it."""
+    return Step(
+        use_case=use_case,
+        artifact="online_features",
+        makes=(_record,),
+        sees=("name", "partitions", "tables", "requests", "features"),
+        reads={"validated": Reads(artifact="validated_dataset")},
+    )
+
+
 def online_features(use_case: UseCase) -> dg.AssetsDefinition:
     """Materialize to online."""
+    step = online_step(use_case)
 
     @dg.asset(
         key=[use_case.name, "online_features"],
         group_name="features",
         partitions_def=partitions_def(use_case.partitions),
-        ins={"validated": dg.AssetIn(key=[use_case.name, "validated_dataset"])},
+        deps=step.deps,
         kinds={"sqlite"},
         retry_policy=TRANSIENT,
+        code_version=step.code_version,
         description="The week's values in the online store, as running totals by key: what a request is answered from, "
         "as of any instant, by the same declaration as the feature table.",
         metadata={"series": showing.records(_series(use_case))},
         **showing.owned(use_case),
     )
-    def asset(
-        context: dg.AssetExecutionContext, store: Store, feature_store: FeatureStore, validated: Upstream
-    ) -> dg.MaterializeResult:
+    def asset(context: dg.AssetExecutionContext, store: Store, feature_store: FeatureStore) -> dg.MaterializeResult:
         with refusals():
             partition = partition_of(context, use_case)
-            ((ref, artifact),) = validated.read()
+            read = step.upstream(store.assets, partition)
+            ref, artifact = read["validated"].refs[partition], read["validated"].one()
             applied = Applied()
             with feature_store.write_path(use_case, store.assets) as (way, online):
                 applied += way.catch_up()
-                for done, of, step in _landing(use_case, way, online, store.assets, ref, artifact):
-                    applied += step
+                for done, of, part in _landing(use_case, way, online, store.assets, ref, artifact):
+                    applied += part
                     context.log.info(f"{done:,} of {of:,} keys of {partition} are online")
                 pruned = online.prune(first_question(use_case, partition), reaches(use_case))
                 kept, since = online.entries(), online.kept_since
-            record = {"validated": ref.data_version, "series": [s.name for s in _kept(use_case)]}
+            action = step.action(partition, inputs_of(read))
         return dg.MaterializeResult(
-            value=Artifact(records={"applied": record}),
+            value=Made(artifact=Artifact(records={"applied": _record(use_case, ref.data_version)}), action=action),
             metadata={
                 "events new": applied.added,
                 "events there already": applied.known,
@@ -122,6 +135,10 @@ def _landing(
 def first_question(use_case: UseCase, week: str) -> int:
     """The earliest instant (us since 1970) at which a request of the week may be asked."""
     return instant_us(use_case.partitions.bounds(week)[0] - use_case.requests.ahead)
+
+
+def _record(use_case: UseCase, validated: str) -> dict[str, Any]:
+    return {"validated": validated, "series": [s.name for s in _kept(use_case)]}
 
 
 def _kept(use_case: UseCase) -> list[Any]:

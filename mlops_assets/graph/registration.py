@@ -2,47 +2,66 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
-
-import dagster as dg
 
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.encoding import Encoder
 from mlops_assets.core.promotion import Judgement
 from mlops_assets.core.training_set import Reference
-from mlops_assets.core.verdicts import Verdict
 from mlops_assets.core.versions import record_version
 from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph.champion import scorer_of
 from mlops_assets.graph.tracking import Tracker
-from mlops_assets.graph.training import PLOTS
+from mlops_assets.graph.training import drawn
+from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.provenance import provenance
+from mlops_assets.stores.records.closure import Closure, closure
 from mlops_assets.stores.ref import Ref
-from mlops_assets.stores.registry import CHALLENGER, CHAMPION, RegisteredVersion
+from mlops_assets.stores.registry import RegisteredVersion
+
+_STAGES = ("raw_data", "validated_dataset", "feature_table")
+_LONGEST_TAG = 4000
 
 
 def register(
-    tracker: Tracker, use_case: UseCase, trained: Ref, candidate: Artifact, judgement: Judgement, *, run: str
+    tracker: Tracker,
+    use_case: UseCase,
+    store: AssetStore,
+    trained: Ref,
+    candidate: Artifact,
+    judgement: Judgement,
+    *,
+    run: str,
+    page: str,
 ) -> RegisteredVersion:
-    """Log the training to its MLflow run, save the model as skops, register it: once, however often it is run."""
+    """The version of a training: logged to its MLflow run, saved as skops and registered once, however often it is run.
+
+    `page` is where Dagster shows it. Raises DataError, and whatever MLflow raises when it does not answer.
+    """
     registry = tracker.registry
     rows = Reference.recorded(candidate.records, trained.at)
     evidence: Mapping[str, Any] = candidate.records["evidence"]
-    metrics = _metrics(evidence)
+    metrics, made_from = _metrics(evidence), closure(store, trained)
     facts, identity = _facts(tracker, use_case, trained, candidate, judgement, run)
-    facts |= {"training_set": rows.name, "training_set_data_version": rows.data_version}
+    before = registry.find(use_case.name, data_version=identity["data_version"], model_digest=identity["model_digest"])
+    if before:
+        return before[0]
+    facts |= {"training_set": rows.name, "training_set_data_version": rows.data_version, "dagster_page": page}
+    facts["lineage"] = _lineage(made_from)
     profile = _json(candidate.records["profile"])
     registry.log_training(
         tracker.run_id,
-        params={**evidence["params"], "weeks": len(trained.inputs)},
+        params={**evidence["params"], "weeks": len(feature_weeks(trained))},
         metrics=metrics,
         tags={**facts, **identity},
         files={
             "evidence.json": _json(evidence),
             "profile.json": profile,
             "inputs.json": _json(dict(trained.inputs)),
+            "lineage.json": _json(asdict(made_from)),
             "training_set.json": _json(rows.to_json()),
-            **{f"{name}.svg": candidate.blobs[name].data for name in PLOTS},
+            **{f"{name}.svg": candidate.blobs[name].data for name in drawn(candidate)},
         },
     )
     model = registry.log_model(
@@ -53,6 +72,21 @@ def register(
         files={"profile.json": profile},
     )
     return registry.register(use_case.name, model, metrics=metrics, tags=facts, **identity)
+
+
+def feature_weeks(trained: Ref) -> dict[str, str]:
+    """`asset@week` -> data version of the feature tables a model was trained on; its trials are inputs, too."""
+    return {at: version for at, version in trained.inputs.items() if at.partition("@")[0].endswith("/feature_table")}
+
+
+def _lineage(made_from: Closure) -> str:
+    """Week by week what was read, short enough for a tag; the whole is the run's lineage.json."""
+    weeks = [
+        " ".join([week["partition"], *(f"{name} {week[name][:12]}" for name in _STAGES if week[name])])
+        for week in made_from.weeks
+    ]
+    text = "; ".join(weeks)
+    return text if len(text) <= _LONGEST_TAG else f"{len(weeks)} weeks, see lineage.json of the run"
 
 
 def _metrics(evidence: Mapping[str, Any]) -> dict[str, float]:
@@ -66,7 +100,7 @@ def _facts(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What is searched for: tags of the run and of the version, and the identity of the training among them."""
     made = provenance(tracker.root)
-    weeks = sorted(at.partition("@")[2] for at in trained.inputs)
+    weeks = sorted(at.partition("@")[2] for at in feature_weeks(trained))
     facts = {
         "use_case": use_case.name,
         "trained_model": trained.data_version,
@@ -81,7 +115,7 @@ def _facts(
     }
     identity = {
         # which data was this model trained on: the hash over the data versions of its weeks
-        "data_version": record_version(dict(trained.inputs)),
+        "data_version": record_version(feature_weeks(trained)),
         "model_digest": candidate.blobs["model"].version,
         "partition": trained.partition,
         "commit": made.commit.sha,
@@ -101,37 +135,9 @@ def check_standing(tracker: Tracker, use_case: UseCase, champion: Mapping[str, A
         raise DataError(
             f"the champion {champion['name']} (model digest {champion['model_digest'][:12]}) is not in the tracker "
             "under that number: was its database replaced? Restore it, or register anew, oldest first: "
-            f" `mlops backfill {use_case.name} --job train --from {champion['partition']} "
+            f"`mlops backfill {use_case.name} --job train --anew --from {champion['partition']} "
             f"--to {champion['partition']}`."
         )
-
-
-def move_aliases(tracker: Tracker, version: RegisteredVersion, verdict: Verdict, champion: int | None) -> str:
-    """Aliases after a verdict, and in words what they are. `champion` is the version number that stands now, if any.
-
-    PASS: nobody waits. INCONCLUSIVE: this version waits as challenger. FAIL: whoever waits stays. The champion's alias
-    is set every time: one that was lost or moved by someone follows the entry again.
-    """
-    registry = tracker.registry
-    if champion is not None:
-        registry.set_alias(CHAMPION, registry.get(version.name, champion))
-    waiting = registry.get_alias(version.name, CHALLENGER)
-    if verdict is Verdict.INCONCLUSIVE:
-        registry.set_alias(CHALLENGER, version)
-    elif waiting and (verdict is Verdict.PASS or waiting.version == version.version):
-        registry.delete_alias(version.name, CHALLENGER)
-    named = {alias: registry.get_alias(version.name, alias) for alias in (CHAMPION, CHALLENGER)}
-    return ", ".join(f"{alias} is {found.name}@{found.version}" for alias, found in named.items() if found) or "none"
-
-
-def links(tracker: Tracker, version: RegisteredVersion) -> dict[str, Any]:
-    """The pages of the run and of the version in MLflow's own UI (locally: `mlflow ui`, see README)."""
-    run = tracker.registry.client.get_run(version.run_id)
-    experiment = run.info.experiment_id
-    return {
-        "MLflow run": dg.MetadataValue.url(f"{tracker.ui}/#/experiments/{experiment}/runs/{version.run_id}"),
-        "MLflow model": dg.MetadataValue.url(f"{tracker.ui}/#/models/{version.name}/versions/{version.version}"),
-    }
 
 
 def _json(record: Any) -> bytes:

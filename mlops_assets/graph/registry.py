@@ -4,30 +4,28 @@ The entry of a week says which model is champion from then on, and carries that 
 stood before is read from the newest earlier entry, never from an alias: the same inputs give the same entry.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from mlops_assets.core.artifact import Artifact
-from mlops_assets.core.encoding import Encoder
-from mlops_assets.core.frames import to_frame
-from mlops_assets.core.promotion import Judgement, judge
+from mlops_assets.core.slices import SliceReport
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.axis import partition_of, partitions_def, window
-from mlops_assets.graph.champion import Champion, champion_of, parts_of
+from mlops_assets.graph.actions import Reads, Step, inputs_of, once
+from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.champion import REACH
 from mlops_assets.graph.features import TABLE
-from mlops_assets.graph.registration import check_standing, links, move_aliases, register
+from mlops_assets.graph.judging import entry_artifact, judge_candidate
+from mlops_assets.graph.recording import Books, is_registered, waiting, write_down
+from mlops_assets.graph.registration import check_standing, register
 from mlops_assets.graph.steps import TRANSIENT, refusals
-from mlops_assets.graph.storage import Store, Upstream
+from mlops_assets.graph.storage import Store
 from mlops_assets.graph.tracking import Tracker
-from mlops_assets.stores.registry import RegisteredVersion
-
-REACH = 52  # weeks a champion may have stood without a candidate
+from mlops_assets.stores.records.model_version import ModelVersion
 
 
 def tracker_key(use_case: UseCase) -> str:
@@ -35,26 +33,36 @@ def tracker_key(use_case: UseCase) -> str:
     return f"{use_case.name}_mlflow"
 
 
+def registry_step(use_case: UseCase) -> Step:
+    """What the verdict on a candidate depends on."""
+    return Step(
+        use_case=use_case,
+        artifact="registry_entry",
+        makes=(judge_candidate, entry_artifact),
+        sees=("name", "partitions", "tables", "requests", "label", "features", "model", "promotion"),
+        reads={
+            "trained": Reads(artifact="trained_model"),
+            "features": Reads(artifact="feature_table", start=1 - use_case.model.validation_weeks, load="every"),
+            "standing": Reads(artifact="registry_entry", start=-REACH, end=-1, load="latest"),
+        },
+    )
+
+
 def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
     """Judge, register, name."""
     axis = partitions_def(use_case.partitions)
     key = dg.AssetKey([use_case.name, "registry_entry"])
-    promotion = use_case.promotion
+    promotion, step = use_case.promotion, registry_step(use_case)
 
     @dg.asset(
         key=key,
         group_name="registry",
         partitions_def=axis,
-        ins={
-            "trained": dg.AssetIn(key=[use_case.name, "trained_model"]),
-            "features": dg.AssetIn(
-                key=[use_case.name, "feature_table"],
-                **window(use_case.partitions, 1 - use_case.model.validation_weeks, 0, "every"),
-            ),
-        },
+        deps=step.deps,
         kinds={"mlflow"},
         retry_policy=TRANSIENT,
-        required_resource_keys={tracker_key(use_case), "store"},
+        code_version=step.code_version,
+        required_resource_keys={tracker_key(use_case), "store", "records"},
         check_specs=[
             dg.AssetCheckSpec(
                 "promotion_gate",
@@ -68,129 +76,88 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
         "beyond the chance of days; the first candidate must beat the baseline.",
         **showing.owned(use_case),
     )
-    def asset(context: dg.AssetExecutionContext, trained: Upstream, features: Upstream) -> Iterator[Any]:
+    def asset(context: dg.AssetExecutionContext) -> Iterator[Any]:
         store: Store = context.resources.store
-        with refusals():
+        books: Books = context.resources.records
+        with refusals(), books.opened() as records:
             partition = partition_of(context, use_case)
-            ((ref, candidate),) = trained.read()
-            weeks_before = use_case.partitions.window(partition, -REACH, -1)
-            standing = list(trained.beside("/".join(key.path), weeks_before, "latest").artifacts().values())
-            before = champion_of(use_case, standing[0]) if standing else None
-            weeks = [to_frame(a.tables[TABLE]) for a in features.artifacts().values()]
-            judgement = _gate(use_case, candidate, before, weeks)
-            tracker: Tracker = getattr(context.resources, tracker_key(use_case))
-            if before is not None:
-                check_standing(tracker, use_case, before.entry["champion"])
-            version = register(tracker, use_case, ref, candidate, judgement, run=context.run_id)
-            after = _after(use_case, partition, candidate, standing, judgement, version)
-            later = [week for week in store.assets.refs.partitions("/".join(key.path)) if week > partition]
-            if later:  # making an old week anew moves no alias
-                aliases = (
-                    f"untouched: {len(later)} later entries stand, the next of {later[0]}; make them anew in order"
-                )
-            else:
-                number = after.champion["version"] if after.champion else None
-                aliases = move_aliases(tracker, version, judgement.verdict, number)
+            read = step.upstream(store.assets, partition)
+            ref = read["trained"].refs[partition]
+
+            def work() -> Artifact:
+                candidate, standing = read["trained"].one(), list(read["standing"].artifacts().values())
+                entry = standing[0] if standing else None
+                tables = [artifact.tables[TABLE] for artifact in read["features"].artifacts().values()]
+                verdict = judge_candidate(step.seen, candidate, entry, tables)
+                tracker: Tracker = getattr(context.resources, tracker_key(use_case))
+                page = books.page(step.asset, partition)
+                with waiting(records, use_case, ref, context.run_id):
+                    if entry is not None and entry.records["entry"]["champion"] is not None:
+                        check_standing(tracker, use_case, entry.records["entry"]["champion"])
+                    version = register(
+                        tracker, use_case, store.assets, ref, candidate, verdict[0], run=context.run_id, page=page
+                    )
+                    made = entry_artifact(
+                        use_case, partition, candidate, entry, verdict, version.version, dict(version.tags)
+                    )
+                    write_down(
+                        records, store.assets, tracker, ref, made, version, run=context.run_id, page=page,
+                        later=[week for week in store.assets.refs.partitions(step.asset) if week > partition],
+                    )  # fmt: skip
+                return replace(made, about={"mlflow_run": version.run_id, "mlflow_files": version.source})
+
+            action = step.action(partition, inputs_of(read))
+            made = once(context, store.assets, action, work, valid=lambda known: is_registered(records, known))
+            entry: Mapping[str, Any] = made.artifact.records["entry"]
+            row = records.lineage.get(use_case.name, int(entry["candidate"].partition("@")[2]))
+            aliases = records.aliases(use_case.name)
+        judgement: Mapping[str, Any] = entry["judgement"]
         yield dg.AssetCheckResult(
             check_name="promotion_gate",
-            passed=judgement.verdict is Verdict.PASS,
-            description=judgement.sentence,
+            passed=judgement["verdict"] == Verdict.PASS.value,
+            description=judgement["sentence"],
             severity=dg.AssetCheckSeverity.WARN,
-            metadata=_numbers(judgement),
+            metadata=_numbers(judgement) | {"slices in words": entry["slices"]["sentence"]},
         )
-        shown = {"aliases": aliases, **links(tracker, version)}
-        yield _result(use_case, candidate, before, after, judgement, version, shown)
+        yield dg.MaterializeResult(value=made, metadata=_metadata(entry, row, aliases))
 
     return asset
 
 
-def _gate(use_case: UseCase, candidate: Artifact, before: Champion | None, weeks: list[pd.DataFrame]) -> Judgement:
-    """The candidate against the champion on the candidate's validation rows; against the baseline when none stands."""
-    challenger = to_frame(candidate.tables["validation"])
-    if before is None:
-        rival = to_frame(candidate.tables["baseline"])
-    else:
-        keys = list(use_case.request_table.key)
-        rows = challenger[keys].merge(pd.concat(weeks), on=keys, how="left", validate="one_to_one")
-        rival = challenger.assign(prediction=before.scorer.predict(rows))
-    against = f"the champion {before.name}" if before else "the baseline"
-    return judge(use_case.promotion, challenger, rival, use_case.label.task, against=against)
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """Who is champion after the verdict, and the parts the entry carries of it."""
-
-    champion: dict[str, Any] | None
-    parts: dict[str, Any]
-
-
-def _after(
-    use_case: UseCase,
-    partition: str,
-    candidate: Artifact,
-    standing: list[Artifact],
-    judgement: Judgement,
-    version: RegisteredVersion,
-) -> _Standing:
-    if judgement.verdict is Verdict.PASS:
-        name = {
-            "name": f"{use_case.name}@{version.version}",
-            "version": version.version,
-            "partition": partition,
-            "model_digest": candidate.blobs["model"].version,
-        }
-        return _Standing(name, parts_of(candidate))
-    if standing and standing[0].records["entry"]["champion"] is not None:
-        return _Standing(standing[0].records["entry"]["champion"], parts_of(standing[0]))
-    return _Standing(None, {"blobs": {}, "records": {}})
-
-
-def _result(
-    use_case: UseCase,
-    candidate: Artifact,
-    before: Champion | None,
-    after: _Standing,
-    judgement: Judgement,
-    version: RegisteredVersion,
-    shown: dict[str, Any],
-) -> dg.MaterializeResult:
-    entry = {
-        "candidate": f"{use_case.name}@{version.version}",
-        "candidate_digest": candidate.blobs["model"].version,
-        "data_version": version.tags["data_version"],
-        "training_set": version.tags["training_set"],
-        "features": list(Encoder.from_json(candidate.blobs["encoder"].data).features),
-        "against": before.name if before else "baseline",
-        "judgement": judgement.to_json(),
-        "champion": after.champion,
+def _metadata(entry: Mapping[str, Any], row: ModelVersion | None, aliases: Mapping[str, int]) -> dict[str, Any]:
+    judgement, slices = entry["judgement"], SliceReport.from_json(entry["slices"])
+    shown: dict[str, Any] = {
+        "version": entry["candidate"],
+        "verdict": judgement["verdict"],
+        "in words": judgement["sentence"],
+        "champion now": entry["champion"]["name"] if entry["champion"] else "none",
+        "aliases": ", ".join(f"{alias} is {number}" for alias, number in aliases.items()) or "none",
+        "training data version": entry["data_version"],
+        "training set": entry["training_set"],
+        "model digest": entry["candidate_digest"],
+        "slices": showing.records(slices.table()),
+        "slices in words": slices.sentence,
     }
-    artifact = Artifact(
-        records={"entry": entry, **after.parts["records"]},
-        blobs=after.parts["blobs"],
-        about={"mlflow_run": version.run_id, "mlflow_files": version.source},
-    )
-    return dg.MaterializeResult(
-        value=artifact,
-        metadata={
-            "version": f"{use_case.name}@{version.version}",
-            "registered": "now" if version.created else "before: the same model from the same data",
-            "verdict": judgement.verdict.value,
-            "in words": judgement.sentence,
-            "champion now": after.champion["name"] if after.champion else "none",
-            "training data version": version.tags["data_version"],
-            "training set": version.tags["training_set"],
-            "model digest": candidate.blobs["model"].version,
-            **shown,
-            **{
-                name: showing.number(value) for name, value in version.metrics.items() if name.startswith("validation_")
-            },
-            "tags": showing.records({"tag": k, "value": v} for k, v in sorted(version.tags.items())),
-        },
-    )
+    return shown | (lineage_metadata(row) if row else {})
 
 
-def _numbers(judgement: Judgement) -> dict[str, Any]:
-    named = {"challenger": judgement.challenger, "champion": judgement.champion, "improvement": judgement.improvement,
-             "lower bound": judgement.lower, "upper bound": judgement.upper, "margin": judgement.margin}  # fmt: skip
-    return {"in words": judgement.sentence} | {k: v for k, v in named.items() if v is not None}
+def lineage_metadata(row: ModelVersion) -> dict[str, Any]:
+    """Which data a model version was trained on, and where else that stands."""
+    links = {"MLflow model": row.mlflow_url, "this page": row.dagster_url}
+    return {
+        "which data": showing.records({**week, **{k: week[k][:12] for k in _VERSIONS}} for week in row.weeks),
+        "files": showing.records({**file, "sha256": file["sha256"][:16]} for file in row.files),
+        "the same by": f"mlops trace {row.name}",
+        "commit": row.commit,
+        **{name: dg.MetadataValue.url(url) for name, url in links.items() if url},
+        **{f"validation {n.removeprefix('validation_')}": showing.number(value)
+           for n, value in row.metrics.items() if n.startswith("validation_")},
+    }  # fmt: skip
+
+
+_VERSIONS = ("feature_table", "validated_dataset", "raw_data")
+
+
+def _numbers(judgement: Mapping[str, Any]) -> dict[str, Any]:
+    named = ("challenger", "champion", "improvement", "lower", "upper", "margin")
+    return {"in words": judgement["sentence"]} | {n: judgement[n] for n in named if judgement[n] is not None}

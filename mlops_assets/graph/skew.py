@@ -19,11 +19,11 @@ from mlops_assets.core.online.series import SERIES, incomplete
 from mlops_assets.core.online.skew import projected, served_skew
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.axis import partition_of, partitions_def, window
-from mlops_assets.graph.features import TABLE, history
+from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.features import TABLE, feature_step, history
 from mlops_assets.graph.online import SNAPSHOTS, WEEK, FeatureStore, first_question
 from mlops_assets.graph.steps import refusals
-from mlops_assets.graph.storage import Upstream
+from mlops_assets.graph.storage import Store, Upstream
 from mlops_assets.stores.refs import Ref
 
 SERVED = 1000  # requests of a week that are served again, evenly over its time
@@ -36,28 +36,21 @@ def served_equals_trained(use_case: UseCase) -> dg.AssetChecksDefinition:
         name="served_equals_trained",
         asset=dg.AssetKey([use_case.name, "feature_table"]),
         partitions_def=partitions_def(use_case.partitions),
-        additional_ins={
-            "validated": dg.AssetIn(
-                key=[use_case.name, "validated_dataset"],
-                **window(use_case.partitions, -use_case.lookback_weeks, 0, "every"),
-            ),
-        },
-        additional_deps=[dg.AssetKey([use_case.name, "online_features"])],
+        additional_deps=[dg.AssetKey([use_case.name, name]) for name in ("validated_dataset", "online_features")],
         description=f"{SERVED:,} requests of the week (all, when there are fewer), served from the online store as of "
         "their instants, have the values of the feature table, every one of them, bit for bit",
     )
-    def check(
-        context: dg.AssetCheckExecutionContext, features: Upstream, validated: Upstream, feature_store: FeatureStore
-    ) -> dg.AssetCheckResult:
+    def check(context: dg.AssetCheckExecutionContext, store: Store, feature_store: FeatureStore) -> dg.AssetCheckResult:
         with refusals():
             partition = partition_of(context, use_case)
-            table = features.one().tables[TABLE]
+            table = store.assets.load(f"{use_case.name}/feature_table", partition).tables[TABLE]
+            validated = feature_step(use_case).upstream(store.assets, partition)["validated"]
             past = History(use_case, validated)
             asked = _sample(use_case, past.weeks[partition][use_case.request_table.name])
             keys = list(use_case.request_table.key)
             trained = table.join(asked.select(keys), keys, join_type="inner")
             with feature_store.store(use_case) as online:
-                lacks = _lacks(use_case, online, validated.refs(), partition)
+                lacks = _lacks(use_case, online, validated.refs, partition)
                 found = served_skew(use_case, trained, asked, past, projected(use_case, past) if lacks else online)
         source = f"Projected from the validated history, since {lacks}. " if lacks else ""
         return dg.AssetCheckResult(

@@ -1,7 +1,7 @@
-"""Artifacts between steps: an IO manager over our own store, which hashes, verifies and records lineage.
+"""Artifacts between steps: what a step reads from our own store, and an IO manager that publishes what it made.
 
-An input is a handle: nothing is read until the step asks, and what it reads is written down as the output's inputs.
-Which weeks must exist is declared on the AssetIn:
+Nothing passes through Dagster: a step reads the weeks it declares (`actions.Reads`) from the store and hands a `Made`
+back. Which weeks must exist is declared there:
 
 | load | meaning |
 |---|---|
@@ -12,18 +12,20 @@ Which weeks must exist is declared on the AssetIn:
 | existing | all weeks of the window that exist, maybe none |
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from mlops_assets.core.actions import Action
 from mlops_assets.core.artifact import Artifact
-from mlops_assets.core.versions import record_version
-from mlops_assets.declare import DataError, Weekly
+from mlops_assets.declare import DataError
 from mlops_assets.graph.steps import refusals
+from mlops_assets.stores.actions import code_record, keep_recipe
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.provenance import provenance
 from mlops_assets.stores.refs import Ref
@@ -37,10 +39,10 @@ class Upstream:
     asset: str
     keys: tuple[str, ...]
     load: str
-    note: Callable[[Ref], None]
 
+    @cached_property
     def refs(self) -> dict[str, Ref]:
-        """Partition -> ref of every week this input consists of. Raises DataError where one is missing."""
+        """Partition -> ref of every week of this input, oldest first. Raises DataError where one is missing."""
         found = {key: ref for key in self.keys if (ref := self.store.latest(self.asset, key)) is not None}
         missing = [key for key in self.keys if key not in found]
         if self.load == "latest":
@@ -58,21 +60,14 @@ class Upstream:
             )
         return found
 
-    def read(self, parts: Collection[str] | None = None) -> list[tuple[Ref, Artifact]]:
-        """Every week's ref and verified artifact (all parts or those named), oldest first; noted as read."""
-        loaded = []
-        for ref in self.refs().values():
-            loaded.append((ref, self.store.load_ref(ref, parts=parts)))
-            self.note(ref)
-        return loaded
+    @property
+    def versions(self) -> dict[str, str]:
+        """`asset@partition` -> data version of every week, as an action names its inputs."""
+        return {f"{ref.asset}@{ref.partition}": ref.data_version for ref in self.refs.values()}
 
     def artifacts(self, parts: Collection[str] | None = None) -> dict[str, Artifact]:
-        """Partition -> artifact, oldest first."""
-        return {ref.partition: artifact for ref, artifact in self.read(parts)}
-
-    def beside(self, asset: str, keys: tuple[str, ...], load: str) -> "Upstream":
-        """A handle on another asset for the same step: for what Dagster cannot draw, an asset's own earlier weeks."""
-        return replace(self, asset=asset, keys=keys, load=load)
+        """Partition -> verified artifact (all parts or those named), oldest first."""
+        return {key: self.store.load_ref(ref, parts=parts) for key, ref in self.refs.items()}
 
     def one(self) -> Artifact:
         """The artifact of an `exact` input."""
@@ -84,81 +79,69 @@ def _listed(keys: list[str]) -> str:
     return ", ".join(keys) if len(keys) <= 3 else f"{keys[0]} .. {keys[-1]} ({len(keys)} weeks)"
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Made:
+    """What a step hands over: the artifact and the action it is the result of.
+
+    `known` is the publication in which that action's result stood already. `published` is called once it is stored.
+    """
+
+    artifact: Artifact
+    action: Action
+    known: Ref | None = None
+    published: Callable[[], None] = lambda: None
+
+
 class Store(dg.ConfigurableResource):
-    """The store itself, for a step that keeps something beside its asset."""
+    """The store itself, and `root`, where the code lives."""
 
     url: str
+    root: str
 
     @property
     def assets(self) -> AssetStore:
         return AssetStore(self.url)
 
+    def publish(self, made: Made, run: str) -> Ref:
+        """Store what was made, with where it comes from; what was known is published as it was made then."""
+        assets, action = self.assets, made.action
+        if made.known is not None:
+            keep_recipe(assets, action)
+            return assets.publish_again(made.known, run=run, created_at=now())
+        return assets.publish(
+            action.asset, action.partition, made.artifact,
+            inputs=action.inputs, code=code_record(assets, action, provenance(Path(self.root))),
+            run=run, action_key=action.key, created_at=now(),
+        )  # fmt: skip
+
 
 class StoreIO(dg.ConfigurableIOManager):
-    """Publishes what a step returns and gives the next one a handle on it. `root` is where the code lives."""
+    """Publishes what a step made. What the next one reads, it reads itself."""
 
     url: str
     root: str
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        self._read: dict[str, dict[str, str]] = {}
-        made = provenance(Path(self.root)).to_json()
-        self._code = {
-            "commit": made["commit"]["sha"],
-            "dirty": made["commit"]["dirty"],
-            "libraries": made["libraries"],
-            "python": made["python"],
-        }
-
-    @property
-    def store(self) -> AssetStore:
-        return AssetStore(self.url)
-
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         if obj is None:
             return
-        if not isinstance(obj, Artifact):
-            raise TypeError(f"{context.asset_key.to_user_string()} returned {type(obj).__name__}, must be an Artifact")
+        if not isinstance(obj, Made):
+            raise TypeError(f"{context.asset_key.to_user_string()} returned {type(obj).__name__}, must be Made")
         with refusals():
-            ref = self._publish(context, obj)
+            ref = Store(url=self.url, root=self.root).publish(obj, context.run_id)
+            obj.published()
         context.step_context.set_data_version(context.asset_key, dg.DataVersion(ref.data_version))
-        context.add_output_metadata(_shown(ref))
+        context.add_output_metadata(_shown(ref, reused=obj.known is not None))
 
-    def _publish(self, context: dg.OutputContext, artifact: Artifact) -> Ref:
-        inputs = self._read.pop(f"{context.run_id}/{context.step_key}", {})
-        (partition,) = context.asset_partition_keys
-        asset = "/".join(context.asset_key.path)
-        return self.store.publish(
-            asset, partition, artifact,
-            inputs=inputs,
-            code=self._code,
-            run=context.run_id,
-            action_key=record_version({"asset": asset, "partition": partition, "inputs": inputs, "code": self._code}),
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )  # fmt: skip
-
-    def load_input(self, context: dg.InputContext) -> Upstream:
-        metadata: Mapping[str, Any] = context.definition_metadata or {}
-        consumer = f"{context.step_context.run_id}/{context.step_context.step.key}"
-        read = self._read.setdefault(consumer, {})
-
-        def note(ref: Ref) -> None:
-            read[f"{ref.asset}@{ref.partition}"] = ref.data_version
-
-        (week,) = context.asset_partition_keys
-        keys: tuple[str, ...] = (week,)
-        if "axis" in metadata:
-            keys = Weekly(start=metadata["axis"]).window(week, metadata["start"], metadata["end"])
-        return Upstream(
-            store=self.store,
-            asset="/".join(context.asset_key.path),
-            keys=keys,
-            load=str(metadata.get("load", "exact")),
-            note=note,
-        )
+    def load_input(self, context: dg.InputContext) -> Any:
+        raise TypeError(f"{context.asset_key.to_user_string()} is read from the store by the step itself: see Reads")
 
 
-def _shown(ref: Ref) -> dict[str, Any]:
+def now() -> str:
+    """The instant of a publication, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _shown(ref: Ref, *, reused: bool) -> dict[str, Any]:
     parts = [
         dg.TableRecord({"part": name, "kind": part.kind, "rows": part.rows or 0, "bytes": part.bytes,
                         "data version": part.version})
@@ -166,6 +149,10 @@ def _shown(ref: Ref) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "data_version": ref.data_version,
+        "action key": ref.action_key,
+        "reused": reused,
+        "made at": ref.created_at,
+        "made by run": ref.run,
         "generation": ref.generation,
         "commit": str(ref.code.get("commit", "unknown")),
         "stored parts": dg.MetadataValue.table(parts) if parts else dg.MetadataValue.text("none"),

@@ -1,80 +1,211 @@
 """Stage 3, training: weeks of features and labels in, one fitted model with the evidence about it out.
 
+Each trial of the declared search is a Dagster step of its own, and so is the fit: whatever was finished is taken from
+the store, by a retry, by a re-execution and by a wholly new run. Inside a long fit checkpoints are kept.
 The tracker is not needed here: a model that is trained is stored, whatever MLflow does.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
+from mlops_assets.core.actions import Action
 from mlops_assets.core.artifact import Artifact, Blob
+from mlops_assets.core.checkpoints import Checkpoints
 from mlops_assets.core.fitting import TrainedModel, fit_rows
 from mlops_assets.core.frames import to_frame, to_table
 from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.plots import training as plots
 from mlops_assets.core.reference import reference_profile
+from mlops_assets.core.search import Trial, TrialResult, run_trial_rows, trials
 from mlops_assets.core.training_set import RECORD, Reference, TrainingSet, reference
 from mlops_assets.core.training_window import training_window
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.axis import partition_of, partitions_def, window
+from mlops_assets.graph.actions import Reads, Step, done, once
+from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.features import TABLE
 from mlops_assets.graph.steps import TRANSIENT, refusals
-from mlops_assets.graph.storage import Upstream
+from mlops_assets.graph.storage import Made, Store, Upstream
+from mlops_assets.stores.checkpoints import StoredCheckpoints
 from mlops_assets.stores.models import dump
 
-PLOTS = ("calibration", "importances", "weekly")  # SVG blobs of the artifact
+TRIAL = "trial"  # an artifact beside the assets: `<use case>/trial@<week>.<key of the trial>`
+PLOTS = ("trials", "calibration", "importances", "weekly")  # SVG blobs of the artifact
+
+ROWS = ("name", "partitions", "tables", "requests", "label", "features", "promotion.metric", "promotion.block")
+# of the model, what every trial depends on; which others there are is not among it
+MODEL = ("estimator", "baseline", "seed", "min_weeks", "max_weeks", "max_rows", "validation_weeks", "excluded",
+         "threads", "checkpoint_every")  # fmt: skip
+
+
+def _features(use_case: UseCase) -> dict[str, Reads]:
+    return {"features": Reads(artifact="feature_table", start=1 - use_case.model.max_weeks, load="unbroken")}
+
+
+def trial_step(use_case: UseCase) -> Step:
+    """What a trial depends on, beside its own parameters."""
+    model = tuple(f"model.{name}" for name in (*MODEL, *(("search.tuning_weeks",) if use_case.model.search else ())))
+    return Step(use_case=use_case, artifact=TRIAL, makes=(make_trial,), sees=(*ROWS, *model), reads=_features(use_case))
+
+
+def training_step(use_case: UseCase) -> Step:
+    """What a trained model depends on; the results of its trials are inputs, too."""
+    return Step(
+        use_case=use_case,
+        artifact="trained_model",
+        makes=(make,),
+        sees=(*ROWS, "model", "drift"),
+        reads=_features(use_case),
+    )
+
+
+def trial_action(step: Step, features: Upstream, partition: str, trial: Trial) -> Action:
+    """The action of one trial of a week (`step`: `trial_step`): what it depends on beside is its parameters."""
+    more = {"trial": trial.key, **{f"trial.{name}": value for name, value in trial.params.items()}}
+    return step.action(f"{partition}.{trial.key}", features.versions, more)
+
+
+def make_trial(use_case: UseCase, weeks: Mapping[str, pa.Table], trial: Trial, checkpoints: Checkpoints) -> Artifact:
+    """The result of one trial on feature tables by partition."""
+    train, _, window = training_window(use_case, {week: to_frame(table) for week, table in weeks.items()})
+    result = run_trial_rows(use_case, train, window, trial, checkpoints=checkpoints)
+    return Artifact(records={TRIAL: result.to_json()})
+
+
+def make(
+    use_case: UseCase,
+    weeks: Mapping[str, tuple[str, pa.Table]],
+    results: Sequence[Mapping[str, Any]],
+    checkpoints: Checkpoints,
+) -> Artifact:
+    """The model of the last of `weeks` (partition -> data version, feature table), after its trials' `results`."""
+    model = use_case.model
+    frames = {week: to_frame(table) for week, (_, table) in weeks.items()}
+    train, validation, account = training_window(use_case, frames)
+    named = TrainingSet.of(use_case, {week: version for week, (version, _) in weeks.items()})
+    rows = reference(named, train, validation)
+    tried = [TrialResult.from_json(model, result) for result in results]
+    trained = fit_rows(use_case, train, validation, account, results=tried, checkpoints=checkpoints)
+    profile, evidence = reference_profile(use_case, frames, trained.scorer), trained.evidence()
+    return Artifact(
+        tables={"validation": to_table(trained.validation), "baseline": to_table(trained.baseline_validation)},
+        records={"evidence": evidence, "profile": profile.to_json(), RECORD: rows.to_json()},
+        blobs={
+            "model": Blob(
+                data=dump(trained.estimator, model.estimator.trusted),
+                version=model_digest(trained.estimator),
+                suffix=".skops",
+            ),
+            "encoder": Blob.of(trained.encoder.to_json(), ".json"),
+            **{name: Blob.picture(svg, name, evidence) for name, svg in _plots(use_case, trained).items()},
+        },
+    )
+
+
+def _kept(store: Store, action: Action, use_case: UseCase, context: dg.OpExecutionContext) -> StoredCheckpoints:
+    """Where a fit keeps how far it has come; it tells the run's log."""
+    place, trusted = store.assets.objects.place, use_case.model.estimator.trusted
+    return StoredCheckpoints(place, action.key, trusted=trusted, tell=context.log.warning)
+
+
+class NamedByKey(dg.ConfigurableIOManager):
+    """Hands a trial its key, which Dagster keeps with the step: nothing is stored, so nothing can be lost."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        pass
+
+    def load_input(self, context: dg.InputContext) -> str | None:
+        return context.upstream_output.mapping_key if context.upstream_output else None
 
 
 def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
-    """Fit, measure, profile."""
-    model = use_case.model
+    """Search, fit, measure, profile."""
+    model, trial_of, step = use_case.model, trial_step(use_case), training_step(use_case)
+    declared = {trial.key: trial for trial in trials(model)}
 
-    @dg.asset(
+    @dg.op(
+        name="plan_trials",
+        ins={"features": dg.In(dg.Nothing)},
+        out=dg.DynamicOut(str, io_manager_key="trial_keys"),
+        retry_policy=TRANSIENT,
+        description="One step for each trial of the declared search.",
+    )
+    def plan(context: dg.OpExecutionContext) -> Iterator[dg.DynamicOutput[str]]:
+        with refusals():
+            partition_of(context, use_case)
+        for key in declared:
+            yield dg.DynamicOutput(key, mapping_key=key)
+
+    @dg.op(
+        name="trial",
+        out=dg.Out(dg.Nothing),
+        retry_policy=TRANSIENT,
+        description="Fits one set of hyperparameters without the tuning weeks and measures it on them.",
+    )
+    def trial(context: dg.OpExecutionContext, store: Store, key: str) -> None:
+        with refusals():
+            partition = partition_of(context, use_case)
+            features = trial_of.upstream(store.assets, partition)["features"]
+            action = trial_action(trial_of, features, partition, declared[key])
+            kept = _kept(store, action, use_case, context)
+
+            def work() -> Artifact:
+                weeks = {week: artifact.tables[TABLE] for week, artifact in features.artifacts().items()}
+                return make_trial(trial_of.seen, weeks, declared[key], kept)
+
+            made = once(context, store.assets, action, work)
+            store.publish(made, context.run_id)
+            kept.clear()
+        result = made.artifact.records[TRIAL]
+        context.log.info(f"{key}: {result['metric']} {result['value']}" + (" (reused)" if made.known else ""))
+
+    @dg.op(
+        name="fit",
+        ins={"trials": dg.In(dg.Nothing)},
+        retry_policy=TRANSIENT,
+        description="Fits the chosen hyperparameters on all training rows and judges them on the validation weeks.",
+    )
+    def fit(context: dg.OpExecutionContext, store: Store) -> dg.Output[Made]:
+        with refusals():
+            partition = partition_of(context, use_case)
+            features = step.upstream(store.assets, partition)["features"]
+            tried = [done(store.assets, trial_action(trial_of, features, partition, one)) for one in declared.values()]
+            named = {f"{ref.asset}@{ref.partition}": ref.data_version for ref in tried}
+            action = step.action(partition, features.versions | named)
+            kept = _kept(store, action, use_case, context)
+
+            def work() -> Artifact:
+                weeks = {
+                    week: (features.refs[week].data_version, artifact.tables[TABLE])
+                    for week, artifact in features.artifacts().items()
+                }
+                results = [store.assets.load_ref(ref).records[TRIAL] for ref in tried]
+                return make(step.seen, weeks, results, kept)
+
+            made = replace(once(context, store.assets, action, work), published=kept.clear)
+        return dg.Output(made, metadata=_metadata(use_case, made.artifact))
+
+    @dg.graph_asset(
         key=[use_case.name, "trained_model"],
         group_name="training",
         partitions_def=partitions_def(use_case.partitions),
-        ins={
-            "features": dg.AssetIn(
-                key=[use_case.name, "feature_table"], **window(use_case.partitions, 1 - model.max_weeks, 0, "unbroken")
-            )
-        },
+        ins={"features": dg.AssetIn(key=[use_case.name, "feature_table"], dagster_type=dg.Nothing)},
         kinds={"scikitlearn"},
-        retry_policy=TRANSIENT,
+        code_version=step.code_version,
         description=f"One row of its `validation` table is {use_case.request_table.doc} of the last "
         f"{model.validation_weeks} weeks, judged by a model that never saw it. "
         f"`{model.estimator.path.rsplit('.', 1)[-1]}` on all earlier weeks ({model.min_weeks} at least in all, the "
         f"newest {model.max_rows:,} rows at most), seed {model.seed}; the baseline is "
-        f"`{model.baseline.path.rsplit('.', 1)[-1]}` on the same rows.",
+        f"`{model.baseline.path.rsplit('.', 1)[-1]}` on the same rows."
+        + (f" Chosen among {len(declared)} trials on the weeks before those." if declared else ""),
         **showing.owned(use_case),
     )
-    def asset(context: dg.AssetExecutionContext, features: Upstream) -> dg.MaterializeResult:
-        with refusals():
-            partition_of(context, use_case)
-            read = features.read()
-            frames = {ref.partition: to_frame(artifact.tables[TABLE]) for ref, artifact in read}
-            train, validation, account = training_window(use_case, frames)
-            named = TrainingSet.of(use_case, {ref.partition: ref.data_version for ref, _ in read})
-            rows = reference(named, train, validation)
-            trained = fit_rows(use_case, train, validation, account)
-            profile = reference_profile(use_case, frames, trained.scorer)
-            artifact = Artifact(
-                tables={"validation": to_table(trained.validation), "baseline": to_table(trained.baseline_validation)},
-                records={"evidence": trained.evidence(), "profile": profile.to_json(), RECORD: rows.to_json()},
-                blobs={
-                    "model": Blob(
-                        data=dump(trained.estimator, model.estimator.trusted),
-                        version=model_digest(trained.estimator),
-                        suffix=".skops",
-                    ),
-                    "encoder": Blob.of(trained.encoder.to_json(), ".json"),
-                    **{
-                        name: Blob.picture(svg, name, trained.evidence())
-                        for name, svg in _plots(use_case, trained).items()
-                    },
-                },
-            )
-        return dg.MaterializeResult(value=artifact, metadata=_metadata(use_case, trained, rows, artifact))
+    def asset(features: Any) -> Any:
+        return fit(plan(features).map(trial).collect()) if declared else fit(features)
 
     return asset
 
@@ -88,28 +219,47 @@ def _plots(use_case: UseCase, trained: TrainedModel) -> dict[str, bytes]:
     }
 
 
-def _metadata(use_case: UseCase, trained: TrainedModel, rows: Reference, artifact: Artifact) -> dict[str, Any]:
+def _metadata(use_case: UseCase, artifact: Artifact) -> dict[str, Any]:
+    evidence: Mapping[str, Any] = artifact.records["evidence"]
+    rows, window, calibration = Reference.recorded(artifact.records, ""), evidence["window"], evidence["calibration"]
     compared = [
-        {"metric": name, "model": value, "baseline": trained.baseline_metrics[name]}
-        for name, value in trained.metrics.items()
+        {"metric": name, "model": value, "baseline": evidence["baseline_metrics"][name]}
+        for name, value in evidence["metrics"].items()
     ]
-    ranked = sorted(trained.importances.items(), key=lambda item: -item[1])
+    ranked = sorted(evidence["importances"].items(), key=lambda item: -item[1])
     return {
-        "dagster/row_count": trained.window.train_rows,
+        "dagster/row_count": window["train_rows"],
         "model digest": artifact.blobs["model"].version,
         "training set": rows.name,
         "training set data version": rows.data_version,
         "as of": rows.training_set.as_of_rule,
-        "weeks": f"{trained.window.weeks[0].partition} .. {trained.window.weeks[-1].partition}",
-        "train rows": trained.window.train_rows,
-        "validation rows": trained.window.validation_rows,
-        "rows without label": trained.window.unlabelled,
+        "weeks": f"{window['weeks'][0]['partition']} .. {window['weeks'][-1]['partition']}",
+        "train rows": window["train_rows"],
+        "validation rows": window["validation_rows"],
+        "rows without label": window["unlabelled"],
         "metrics on validation": showing.records(compared),
-        f"validation {use_case.promotion.metric}": showing.number(trained.metrics[use_case.promotion.metric]),
-        "calibration error": showing.number(trained.calibration.ece),
-        "mean prediction": showing.number(trained.calibration.mean_prediction),
-        "mean outcome": showing.number(trained.calibration.mean_actual),
-        **{f"{name} plot": showing.plot(artifact.blobs[name].data, name) for name in PLOTS},
+        f"validation {evidence['metric']}": showing.number(evidence["metrics"][evidence["metric"]]),
+        "calibration error": showing.number(calibration["ece"]),
+        "mean prediction": showing.number(calibration["mean_prediction"]),
+        "mean outcome": showing.number(calibration["mean_actual"]),
+        **_trials(evidence["search"]),
+        **{f"{name} plot": showing.plot(artifact.blobs[name].data, name) for name in drawn(artifact)},
         "importances": showing.records({"feature": n, "share": f"{v:.1%}"} for n, v in ranked),
-        "parameters": showing.records({"parameter": k, "value": str(v)} for k, v in trained.params.items()),
+        "parameters": showing.records({"parameter": k, "value": str(v)} for k, v in evidence["params"].items()),
     }
+
+
+def _trials(search: Mapping[str, Any] | None) -> dict[str, Any]:
+    if search is None:
+        return {}
+    rows = [
+        {"trial": t["trial"], t["metric"]: t["value"], "chosen": t["trial"] == search["chosen"],
+         "changed": ", ".join(f"{k}={v}" for k, v in t["changed"].items()) or "as declared", "failure": t["failure"]}
+        for t in search["trials"]
+    ]  # fmt: skip
+    return {"trials": showing.records(rows), "chosen trial": search["chosen"]}
+
+
+def drawn(artifact: Artifact) -> list[str]:
+    """The names of the pictures a trained model carries."""
+    return [name for name in PLOTS if name in artifact.blobs]

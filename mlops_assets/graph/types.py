@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.frames import to_frame
 from mlops_assets.declare import Column, Count, Kind, Rate, Table, UseCase
+from mlops_assets.graph.storage import Made
 
 DTYPES = {
     Kind.INT: {"Int64"},
@@ -52,22 +52,24 @@ def feature_bounds(use_case: UseCase) -> tuple[Bounds, ...]:
 
 
 def artifact_type(name: str, tables: Mapping[str, Iterable[Bounds]], doc: str) -> dg.DagsterType:
-    """A type for artifacts whose named tables keep their promises; other tables are not looked at."""
+    """A type for what a step made, whose named tables keep their promises; other tables are not looked at."""
     promises = {table: tuple(bounds) for table, bounds in tables.items()}
 
     def check(_: Any, value: object) -> dg.TypeCheck:
-        if not isinstance(value, Artifact):
-            return dg.TypeCheck(success=False, description=f"a {type(value).__name__}, must be an Artifact")
+        if not isinstance(value, Made):
+            return dg.TypeCheck(success=False, description=f"a {type(value).__name__}, must be Made")
+        if value.known is not None:
+            return dg.TypeCheck(success=True)  # it was checked when it was made, and its bytes are verified
         for table, bounds in promises.items():
-            if table not in value.tables:
+            if table not in value.artifact.tables:
                 return dg.TypeCheck(success=False, description=f"table {table!r} is missing")
-            verdict = frame_type(f"{name}_{table}", bounds).type_check(None, to_frame(value.tables[table]))
+            verdict = frame_type(f"{name}_{table}", bounds).type_check(None, to_frame(value.artifact.tables[table]))
             if not verdict.success:
                 return dg.TypeCheck(success=False, description=f"table {table!r}: {verdict.description}")
         return dg.TypeCheck(success=True)
 
     lines = [f"- **{table}**: {len(bounds)} columns" for table, bounds in promises.items()]
-    return dg.DagsterType(check, name=name, description="\n".join([doc, "", *lines]), typing_type=Artifact)
+    return dg.DagsterType(check, name=name, description="\n".join([doc, "", *lines]), typing_type=Made)
 
 
 @lru_cache(maxsize=256)

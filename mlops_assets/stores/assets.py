@@ -18,6 +18,8 @@ from mlops_assets.stores.objects import ObjectStore
 from mlops_assets.stores.ref import Part, Ref, check_asset
 from mlops_assets.stores.refs import RefStore, ref_folder
 
+RECORD_SUFFIX = ".json"
+
 
 class AssetStore:
     """Artifacts by asset and partition under a local path or an fsspec URL.
@@ -154,6 +156,26 @@ class AssetStore:
         about = {**old.about, "restored_generation": old.generation}
         return self.refs.publish(replace(old, generation=0, run=run, created_at=created_at, about=about))
 
+    def publish_again(self, ref: Ref, *, run: str, created_at: str) -> Ref:
+        """Make a publication the newest of its partition again, with all that it says of how it was made.
+
+        Nothing is written when it is the newest already. Else it gets a new generation, whose `about` names the `run`
+        that asked. Raises `OSError`.
+        """
+        newest = self.refs.newest_intact(ref.asset, ref.partition)
+        if newest is not None and newest.generation == ref.generation:
+            return self.refs.settled(newest)
+        about = {**ref.about, "reused": {"generation": ref.generation, "run": run}}
+        return self.refs.publish(replace(ref, generation=0, created_at=created_at, about=about))
+
+    def keep_record(self, record: JSON) -> str:
+        """Write a JSON value as an object that no part of a ref holds; its address."""
+        return self.objects.put(canonical_json(record), RECORD_SUFFIX)
+
+    def record(self, address: str) -> Any:
+        """The value that `keep_record` wrote. Raises `DamagedError`."""
+        return json.loads(self.objects.get(address, RECORD_SUFFIX))
+
     def _chosen(self, asset: str, partition: str, generation: int | None, data_version: str | None) -> Ref:
         if data_version is not None:
             ref = self.find(asset, partition, data_version=data_version)
@@ -203,7 +225,7 @@ def _unstored(artifact: Artifact, name: str) -> Part:
     """What a part is, before it has bytes anywhere."""
     kind, version = artifact.part_kinds[name], artifact.part_versions[name]
     if kind != "tables":
-        suffix = artifact.blobs[name].suffix if kind == "blobs" else ".json"
+        suffix = artifact.blobs[name].suffix if kind == "blobs" else RECORD_SUFFIX
         return Part(kind=kind, version=version, address="", suffix=suffix, bytes=0)
     table = artifact.tables[name]
     columns = tuple((field.name, str(field.type)) for field in table.schema)

@@ -15,11 +15,11 @@ from typing import TypeAlias
 from mlops_assets.core.versions import record_version, table_version
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores import objects, parquet, refs
-from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.assets import RECORD_SUFFIX, AssetStore
 from mlops_assets.stores.disk import TEMPORARY
 from mlops_assets.stores.findings import Finding, FsckReport
 from mlops_assets.stores.places import Place
-from mlops_assets.stores.ref import Part, Ref
+from mlops_assets.stores.ref import RECIPE, Part, Ref
 
 __all__ = ["Finding", "FsckReport", "fsck", "repair"]
 
@@ -205,6 +205,9 @@ def _users(intact: list[Ref]) -> dict[str, list[_Use]]:
     for ref in intact:
         for name, part in ref.parts.items():
             users[objects.object_path(part.address, part.suffix)].append((ref.at, name, part))
+        if address := str(ref.code.get(RECIPE, "")):
+            part = Part(kind=RECIPE, version=address, address=address, suffix=RECORD_SUFFIX, bytes=0)
+            users[objects.object_path(address, RECORD_SUFFIX)].append((ref.at, RECIPE, part))
     return dict(users)
 
 
@@ -245,7 +248,7 @@ def _is_version(data: bytes, use: _Use) -> bool:
             return record_version(json.loads(data)) == part.version
     except ValueError:  # not even a table or a record; DataError is one too
         return False
-    return True  # a blob's version is its maker's, nobody else can compute it
+    return True  # a blob's version is its maker's, nobody else can compute it; a recipe is its address
 
 
 def _link(path: str) -> Finding:

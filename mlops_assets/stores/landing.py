@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
@@ -21,6 +22,23 @@ from mlops_assets.stores.files import parsed_table
 from mlops_assets.stores.places import Place, place
 
 PARTITION = "{partition}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """The bytes of one file as it lay there, not parsed yet."""
+
+    path: str
+    data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """64 hexadecimal characters, as `sha256sum` prints them."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def parsed(self, columns: Mapping[str, pa.DataType] | None = None) -> pa.Table:
+        """Its table; `columns` gives the types of CSV columns. Raises `DataError` when it cannot be parsed."""
+        return parsed_table(self.data, self.path, columns=columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +64,14 @@ class Landing:
         columns. Raises `DataError` when the path leaves the root, is missing (the nearest partitions there are named)
         or cannot be parsed.
         """
+        file = self.fetch(pattern, partition)
+        return Landed(table=file.parsed(columns), path=file.path, sha256=file.sha256, bytes=len(file.data))
+
+    def fetch(self, pattern: str, partition: str) -> Fetched:
+        """The bytes of a partition's file. Raises `DataError` like `read`, but for what is in it."""
         path = self.path(pattern, partition)
         try:
-            data = self.place.read(path)
+            return Fetched(path=path, data=self.place.read(path))
         except FileNotFoundError as missing:
             raise DataError(
                 f"file {path!r} is missing in {self.place}; {self._nearest(pattern, partition)}: "
@@ -58,8 +81,6 @@ class Landing:
             raise DataError(
                 f"file {path!r} in {self.place} cannot be read ({unreadable.strerror or unreadable}): check it."
             ) from unreadable
-        table = parsed_table(data, path, columns=columns)
-        return Landed(table=table, path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
     def has(self, pattern: str, partition: str) -> bool:
         """True when the partition has a file. Raises `DataError` when its path leaves the root."""

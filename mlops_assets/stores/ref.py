@@ -13,6 +13,7 @@ from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.names import check_name
 
 FORMAT = 1
+RECIPE = "recipe"  # in `code`: the address of the object that holds code, configuration and libraries of the action
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,9 @@ class Part:
 class Ref:
     """One publication: which data version a partition of an asset has, from what, by which code, in which run.
 
-    `inputs` maps `asset@partition` to the data version that was read. `created_at` is an ISO 8601 instant. `generation`
-    counts the publications of the partition from 1; 0 is a ref not yet stored.
+    `inputs` maps `asset@partition` to the data version that was read, `file <path>` to the sha256 of a landed file.
+    `created_at` is an ISO 8601 instant. `generation` counts the publications of the partition from 1; 0 is a ref not
+    yet stored.
     """
 
     asset: str
@@ -60,6 +62,11 @@ class Ref:
     def at(self) -> str:
         """`use_case/artifact@partition#generation`."""
         return f"{self.asset}@{self.partition}#{self.generation}"
+
+    @property
+    def publications(self) -> dict[str, str]:
+        """Of the inputs those that are publications of the store: `asset@partition` -> data version; no files."""
+        return {at: version for at, version in self.inputs.items() if " " not in at}
 
     def means_the_same_as(self, other: "Ref") -> bool:
         """True when both differ at most in generation, run, instant, and where the bytes are."""

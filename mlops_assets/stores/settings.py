@@ -10,6 +10,7 @@
 | MLOPS_RECORDS | ledger and lineage: an SQLite file, or its SQLAlchemy URL | `$MLOPS_DATA/records/records.db` |
 | MLFLOW_TRACKING_URI | MLflow tracker and registry | SQLite in `$MLOPS_DATA/mlflow` |
 | MLFLOW_UI | where MLflow's pages are served, for links | the tracker if it is a server, else `mlflow ui`'s port |
+| MLOPS_DAGSTER_UI | where Dagster's pages are served, for links | `dagster dev`'s port |
 | DAGSTER_HOME | Dagster's instance | `$MLOPS_DATA/dagster` |
 """
 
@@ -33,6 +34,7 @@ class Settings:
     tracking_uri: str
     artifacts: str
     tracker_ui: str
+    dagster_ui: str
     dagster_home: Path
 
 
@@ -53,6 +55,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         records=_place(environ.get("MLOPS_RECORDS"), data / "records" / "records.db"),
         tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{data / 'mlflow' / 'mlflow.db'}",
         tracker_ui=_pages(environ),
+        dagster_ui=(environ.get("MLOPS_DAGSTER_UI") or "http://127.0.0.1:3000").rstrip("/"),
         artifacts=(data / "mlflow" / "artifacts").as_uri(),
         dagster_home=Path(environ.get("DAGSTER_HOME") or data / "dagster").absolute(),
     )

@@ -8,10 +8,14 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 
+from mlops_assets.core.search import trials
 from mlops_assets.declare import DataError
+from mlops_assets.graph.actions import ANEW
 from mlops_assets.graph.jobs import LIFECYCLE
 from mlops_assets.graph.lifecycle import build_lifecycle, resources
 from mlops_assets_tests.graph.world import WEEKS, World, reason, small_world
+
+AGAIN = {ANEW: "true"}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +51,9 @@ def test_a_ref_names_every_input_it_was_made_from(lived: World) -> None:
     model = lived.store.latest("thin_delays/trained_model", WEEKS[3])
 
     assert model is not None
-    assert list(model.inputs) == [f"thin_delays/feature_table@{week}" for week in WEEKS[:4]]
+    weeks = [f"thin_delays/feature_table@{week}" for week in WEEKS[:4]]
+    tried = [f"thin_delays/trial@{WEEKS[3]}.{trial.key}" for trial in trials(lived.use_case.model)]
+    assert list(model.inputs) == [*weeks, *tried]
     assert model.inputs[f"thin_delays/feature_table@{WEEKS[0]}"] == lived.version("feature_table", WEEKS[0])
     assert len(str(model.code["commit"])) in (40, len("unknown"))
 
@@ -111,8 +117,9 @@ def test_a_failed_registration_leaves_a_failed_run_in_the_tracker(
         raise DataError("the registry says no")
 
     with monkeypatch.context() as broken:
+        broken.setattr(Registry, "find", lambda *_, **__: [])
         broken.setattr(Registry, "register", refuse)
-        assert "the registry says no" in reason(lived.run("train", WEEKS[3]))
+        assert "the registry says no" in reason(lived.run("train", WEEKS[3], tags=AGAIN))
     client = Registry(lived.places.tracking_uri, lived.places.artifacts).client
     experiment = client.get_experiment_by_name("thin_delays")
     newest = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"], max_results=1)[0]
@@ -124,13 +131,13 @@ def test_training_does_not_need_the_tracker_and_is_registered_when_it_is_back(li
     away = replace(lived.places, tracking_uri="sqlite:////proc/nowhere/mlflow.db")
     defs = dg.Definitions.merge(build_lifecycle(lived.use_case, away), resources(away))
     before = lived.versions()
-    without = replace(lived, defs=defs).run("train", WEEKS[3])
+    without = replace(lived, defs=defs).run("train", WEEKS[3], tags=AGAIN)
 
     trained = [e.asset_key.path[-1] for e in without.all_events if e.is_step_materialization and e.asset_key]
     assert trained == ["trained_model"]
     assert "registry_entry" in reason(without)
     assert lived.versions() == before
-    assert lived.run("train", WEEKS[3]).success
+    assert lived.run("train", WEEKS[3], tags=AGAIN).success
 
 
 def test_a_replaced_tracker_is_refused_before_one_number_names_two_models(lived: World, tmp_path: Path) -> None:
@@ -138,10 +145,10 @@ def test_a_replaced_tracker_is_refused_before_one_number_names_two_models(lived:
     defs = dg.Definitions.merge(build_lifecycle(lived.use_case, empty), resources(empty))
     before = lived.versions()
 
-    said = reason(replace(lived, defs=defs).run("train", WEEKS[3]))
+    said = reason(replace(lived, defs=defs).run("train", WEEKS[3], tags=AGAIN))
 
     assert "the champion thin_delays@1" in said
-    assert f"mlops backfill thin_delays --job train --from {WEEKS[2]} --to {WEEKS[2]}" in said
+    assert f"mlops backfill thin_delays --job train --anew --from {WEEKS[2]} --to {WEEKS[2]}" in said
     assert lived.versions() == before
 
 
@@ -150,7 +157,7 @@ def test_the_champions_alias_follows_the_entry_when_someone_moved_it(lived: Worl
 
     registry = Registry(lived.places.tracking_uri, lived.places.artifacts)
     registry.delete_alias("thin_delays", CHAMPION)
-    assert lived.run("train", WEEKS[3]).success
+    assert lived.run("train", WEEKS[3], tags=AGAIN).success
 
     entry = lived.store.load("thin_delays/registry_entry", WEEKS[3]).records["entry"]
     alias = registry.get_alias("thin_delays", CHAMPION)

@@ -13,6 +13,7 @@ from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.training_set import Reference
 from mlops_assets.declare import DamagedError, DataError
 from mlops_assets.graph.champion import scorer_of
+from mlops_assets.graph.registration import feature_weeks
 from mlops_assets.stores import training_sets
 from mlops_assets.stores.objects import object_path
 from mlops_assets.stores.parquet import parquet_bytes
@@ -75,7 +76,7 @@ def test_a_fit_on_the_sets_own_rows_is_the_model(lived: Lived) -> None:
 def test_the_weeks_a_set_names_are_what_the_model_read(lived: Lived) -> None:
     ref = lived.world.store.require("thin_delays/trained_model", WEEK)
 
-    assert {f"thin_delays/feature_table@{w}": v for w, v in lived.anew.training_set.weeks.items()} == ref.inputs
+    assert {f"thin_delays/feature_table@{w}": v for w, v in lived.anew.training_set.weeks.items()} == feature_weeks(ref)
 
 
 def test_the_registered_version_is_found_by_its_training_set(lived: Lived) -> None:

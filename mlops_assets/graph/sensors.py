@@ -1,0 +1,61 @@
+"""Sensors of a use case: what runs by itself, and why.
+
+`<use case>_registrations`: a training that MLflow could not be told of is registered once the tracker is back.
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from mlops_assets.declare import UseCase
+from mlops_assets.graph.recording import Books, unreachable
+from mlops_assets.stores.records.entry import REGISTERED, WAITING, Entry
+from mlops_assets.stores.registry import Registry
+from mlops_assets.stores.settings import Settings
+
+
+def registrations(use_case: UseCase, train: UnresolvedAssetJobDefinition, settings: Settings) -> dg.SensorDefinition:
+    """Asks the tracker whether it is back when a training waits for it, and then runs the job that registers it."""
+
+    @dg.sensor(
+        name=f"{use_case.name}_registrations",
+        job=train,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Registers a trained model that waits because MLflow did not answer, once it does.",
+    )
+    def sensor(records: Books) -> dg.SensorResult | dg.SkipReason:
+        with records.opened() as books:
+            due = still_waiting(books.ledger.entries(use_case.name))
+        if not due:
+            return dg.SkipReason("no training waits for the tracker")
+        try:
+            Registry(settings.tracking_uri, settings.artifacts).client.search_experiments(max_results=1)
+        except Exception as error:
+            if not unreachable(error):
+                raise
+            return dg.SkipReason(f"{len(due)} trainings wait, the tracker does not answer yet")
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    run_key=f"{entry.subject} {entry.seq}",  # a new failure is a new entry, and asked for again
+                    partition_key=entry.facts["partition"],
+                    tags={"mlops/why": f"{entry.subject} waits since {entry.at} for the tracker"},
+                )
+                for entry in due
+            ]
+        )
+
+    return sensor
+
+
+def still_waiting(entries: Iterable[Entry]) -> list[Entry]:
+    """The newest entry of every training that waits, but for those that were registered since; oldest first."""
+    due: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.kind == WAITING:
+            due[entry.facts["trained_model"]] = entry
+        elif entry.kind == REGISTERED:
+            due.pop(entry.facts["trained_model"], None)
+    return list(due.values())
