@@ -48,8 +48,8 @@ def trace(
             raise DataError(f"no model saw {what} with its present bytes: {unknown}") from unknown
     if json:
         as_json({"asked": what, "sha256": sha256, "found": [one.to_json() for one in found]})
-    elif len(found) == 1:
-        _page(found[0])
+    elif len(found) == 1 and found[0].model is not None:
+        _page(found[0], found[0].model)
     else:
         _list(found)
 
@@ -63,8 +63,7 @@ def _hash_of_file(what: str) -> str | None:
         return None
 
 
-def _page(found: "Traced") -> None:
-    model = found.model
+def _page(found: "Traced", model: "ModelVersion") -> None:
     if found.prediction is not None:
         answer = found.prediction
         _line("prediction", f"{answer.id}, as of {answer.as_of}, answered {answer.answered_at} by the {answer.arm}")
@@ -109,7 +108,7 @@ def _facts(model: "ModelVersion") -> dict[str, str]:
 
 
 def _list(found: list["Traced"]) -> None:
-    live = [one.model.name for one in found if one.model.share]
+    live = [one.head.name for one in found if one.head.share]
     said = f"{', '.join(live)} of them live" if live else "none of them live"
     _line(found[0].kind.replace("_", " "), found[0].key)
     _line("seen by", f"{len(found)} models, {said}")
@@ -118,7 +117,7 @@ def _list(found: list["Traced"]) -> None:
         ("model", "week", "stage", "live share", "verdict", "registered"),
         [
             (m.name, m.partition, m.stage, f"{m.share:.0%}", m.verdict, f"{m.registered_at[:19]}Z")
-            for m in (one.model for one in found)
+            for m in (one.head for one in found)
         ],
     )
 

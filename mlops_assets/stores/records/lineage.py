@@ -40,14 +40,21 @@ class Prediction:
 
 
 class Head(NamedTuple):
-    """A model version without what it was made from."""
+    """A model version in short: what a list of them tells."""
 
     use_case: str
     version: int
     partition: str
     stage: str
     share: float
+    verdict: str
+    registered_at: str
     model_digest: str
+
+    @property
+    def name(self) -> str:
+        """`use_case@version`."""
+        return f"{self.use_case}@{self.version}"
 
 
 class Lineage:
@@ -63,10 +70,10 @@ class Lineage:
 
     def heads(self) -> list[Head]:
         """Every version that has a row, by use case and number."""
-        c = MODEL_VERSION.c
-        asked = select(c.use_case, c.version, c.partition, c.stage, c.share, c.model_digest)
+        asked = select(*(MODEL_VERSION.c[name] for name in Head._fields))
         with self._database.reading() as connection:
-            return [Head(*row) for row in connection.execute(asked.order_by(c.use_case, c.version))]
+            found = connection.execute(asked.order_by(MODEL_VERSION.c.use_case, MODEL_VERSION.c.version))
+            return [Head(*row) for row in found]
 
     def add_predictions(self, predictions: Iterable[Prediction]) -> None:
         """Write predictions down, all or none. Raises DataError for an id that is there already."""
@@ -111,13 +118,12 @@ def set_stage(connection: Connection, use_case: str, version: int | None, stage:
 
 
 def model_version(row: Mapping[str, Any]) -> ModelVersion:
-    """The record of a row of the table, or of one whose documents are None: then they are empty."""
-    return ModelVersion(**{n: _document(n, v) if n in DOCUMENTS else v for n, v in row.items()})
+    """The record of a row of the table, by column."""
+    return ModelVersion(**{name: _document(value) if name in DOCUMENTS else value for name, value in row.items()})
 
 
-def _document(name: str, text: str | None) -> Any:
-    empty = "{}" if name in ("metrics", "libraries") else "[]"
-    found = json.loads(text or empty)
+def _document(text: str) -> Any:
+    found = json.loads(text)
     return tuple(found) if isinstance(found, list) else found
 
 

@@ -77,7 +77,7 @@ def ledger(around: Surroundings) -> list[Fault]:
 
 def lineage(around: Surroundings) -> list[Fault]:
     """Has every version its row, and every row its version?"""
-    rows = {f"{head.use_case}@{head.version}": head for head in around.records.lineage.heads()}
+    rows = {head.name: head for head in around.records.lineage.heads()}
     versions = {f"{version.name}@{version.version}": version for version in around.registered}
     found = []
     for name, version in versions.items():

@@ -5,16 +5,28 @@ is looked for among predictions, among everything a model version was made from,
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal, null, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.records.database import Database
-from mlops_assets.stores.records.lineage import Prediction, model_version
-from mlops_assets.stores.records.model_version import COMMIT, DOCUMENTS, WHOLE_KEYS, ModelVersion
+from mlops_assets.stores.records.lineage import Head, Prediction, model_version
+from mlops_assets.stores.records.model_version import COMMIT, WHOLE_KEYS, ModelVersion
 from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
 from mlops_assets.stores.registry import ALIASES
 
@@ -38,20 +50,22 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Traced:
-    """One model version that is meant: found as what (`kind`), by which full `key`, and through which prediction.
+    """One model version that is meant: found as what (`kind`), by which whole `key`, and through which prediction.
 
-    The documents of the model (metrics, libraries, weeks, files) are there when it is the only one, else empty: many
-    models are a list of heads, and each of them can be asked for.
+    `model` is all of it when it is the only one, else None: many are told by their heads, each can be asked for.
     """
 
     kind: str
     key: str
-    model: ModelVersion
+    head: Head
+    model: ModelVersion | None
     prediction: Prediction | None
 
     def to_json(self) -> dict[str, Any]:
-        """The same as JSON values."""
-        return asdict(self)
+        """The same as JSON values; a head alone stands in the place of the model."""
+        told = self.head._asdict() if self.model is None else asdict(self.model)
+        answer = None if self.prediction is None else asdict(self.prediction)
+        return {"kind": self.kind, "key": self.key, "model": told, "prediction": answer}
 
 
 def question(asked: str) -> Question:
@@ -116,11 +130,13 @@ def _statement() -> Select[Any]:
     ).cte("found")
     whole = func.count(case((found.c.key == asked, 1)))
     alone = select(or_(func.count() == 1, whole == 1).label("alone")).select_from(found).cte("alone")
-    heads = [column.label(f"of_{column.name}") for column in m if column.name not in DOCUMENTS]
-    documents = [case((alone.c.alone, column)).label(f"of_{column.name}") for column in m if column.name in DOCUMENTS]
+    head = [m[name].label(f"of_{name}") for name in Head._fields]
+    others = [
+        case((alone.c.alone, column)).label(f"of_{column.name}") for column in m if column.name not in Head._fields
+    ]
     same = (m.use_case == found.c.use_case) & (m.version == found.c.version)
     return (
-        select(found, *heads, *documents)
+        select(found, *head, *others)
         .select_from(found.join(alone, true()).outerjoin(MODEL_VERSION, same))
         .order_by(found.c.use_case, found.c.version)
     )
@@ -129,14 +145,16 @@ def _statement() -> Select[Any]:
 STATEMENT = _statement()
 
 
-def _traced(row: Mapping[Any, Any]) -> Traced:
-    name = f"{row['use_case']}@{row['version']}"
-    prediction = None
-    if row["kind"] == PREDICTION_ID:
-        prediction = Prediction(id=row["key"], **{name: row[name] for name in _ANSWER})
+def _traced(row: RowMapping) -> Traced:
     if row["of_version"] is None:
         raise DataError(
-            f"{row['kind']} {row['key']!r} is of {name}, which has no lineage: `mlops doctor` says what to do."
+            f"{row['kind']} {row['key']!r} is of {row['use_case']}@{row['version']}, which has no lineage: "
+            "`mlops doctor` says what to do."
         )
-    model = model_version({c.name: row[f"of_{c.name}"] for c in MODEL_VERSION.c})
-    return Traced(kind=row["kind"], key=row["key"], model=model, prediction=prediction)
+    prediction = model = None
+    if row["kind"] == PREDICTION_ID:
+        prediction = Prediction(id=row["key"], **{name: row[name] for name in _ANSWER})
+    if row["of_weeks"] is not None:
+        model = model_version({column.name: row[f"of_{column.name}"] for column in MODEL_VERSION.c})
+    head = Head(*(row[f"of_{name}"] for name in Head._fields))
+    return Traced(kind=row["kind"], key=row["key"], head=head, model=model, prediction=prediction)
