@@ -28,8 +28,8 @@ SHAPED_BY = {
     "skops": ("skops", "scikit-learn"),
     "sklearn": ("scikit-learn", "scipy", "numpy"),
     # a picture is known by the record it was drawn from (`Blob.picture`); the others show, wire and measure
-    "dagster": (), "dagster_mlflow": (), "dagster_pandas": (), "matplotlib": (), "mlflow": (), "redis": (), "rich": (),
-    "threadpoolctl": (), "typer": (),
+    "dagster": (), "dagster_mlflow": (), "dagster_pandas": (), "matplotlib": (), "mlflow": (), "redis": (),
+    "requests": (), "rich": (), "sqlalchemy": (), "threadpoolctl": (), "typer": (),
 }  # fmt: skip
 
 
