@@ -24,7 +24,7 @@ from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.records import lineage
 from mlops_assets.stores.records.database import Database
 from mlops_assets.stores.records.entry import ALIAS, Entry
-from mlops_assets.stores.records.ledger import Ledger, read_entries, standing
+from mlops_assets.stores.records.ledger import Ledger, append_in, find, read_entries, standing
 from mlops_assets.stores.records.lineage import LIVE, Lineage
 from mlops_assets.stores.records.model_version import ModelVersion
 from mlops_assets.stores.registry import ALIASES
@@ -79,10 +79,10 @@ class Records:
             raise DataError(f"alias {alias!r} to version {version}, must be one of {ALIASES} and 1 or more, or None.")
         with self.ledger.appending() as connection:
             stands = standing(read_entries(connection, use_case, kind=ALIAS)).get(use_case, {}).get(alias)
-            told = self.ledger.find(connection, once)
+            told = find(connection, once)
             if told is None and version == (stands.facts["version"] if stands else None):
                 return stands
-            entry = self.ledger.append_in(
+            entry = append_in(
                 connection, at=at, use_case=use_case, kind=ALIAS, who=who, why=why, once=once,
                 subject=f"{use_case}@{version or alias}",
                 evidence={**evidence, "alias": alias, "version": version},

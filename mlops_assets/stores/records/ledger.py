@@ -38,14 +38,15 @@ class Ledger:
     ) -> Entry:  # fmt: skip
         """Write one decision down and return its entry; the entry that stands when `once` was appended before.
 
-        `at` is an ISO 8601 instant with its zone, `kind` one of `KINDS` but alias (`Records.set_alias` writes those).
-        Told again, a decision may have another `at` and `who`. Raises DataError for the same `once` with another
-        decision and for a field that cannot be recorded, DamagedError when the ledger was cut off or rewritten.
+        `once` names the decision among those of all use cases; told again, it may have another `at` and `who`. `at` is
+        an ISO 8601 instant with its zone, `kind` one of `KINDS` but alias (`Records.set_alias` writes those). Raises
+        DataError for the same `once` with another decision and for a field that cannot be recorded, DamagedError when
+        the ledger was cut off or rewritten.
         """
         if kind == ALIAS:
             raise DataError("ledger: kind == 'alias': set aliases through `set_alias`, it keeps the stages in step.")
         with self.appending() as connection:
-            return self.append_in(
+            return append_in(
                 connection, at=at, use_case=use_case, kind=kind, subject=subject, who=who, why=why,
                 evidence=evidence, once=once,
             )  # fmt: skip
@@ -64,28 +65,6 @@ class Ledger:
         with self._database.writing() as connection:  # with the lock, so that no head goes back
             self._settle(connection)
 
-    def append_in(
-        self, connection: Connection, *, once: str, at: str, evidence: Mapping[str, JSON], **told: str
-    ) -> Entry:
-        """`append` within `appending`, of any kind."""
-        new = entry_after(last_entry(connection), at=at, evidence=evidence, once=once, **told)
-        stands = self.find(connection, once)
-        if stands is None:
-            connection.execute(insert(LEDGER).values(asdict(new)))
-            return new
-        if not stands.decides_the_same_as(new):
-            raise DataError(
-                f"ledger: once == {once!r} is entry {stands.seq} ({stands.kind} of {stands.subject}: {stands.why}), "
-                f"must be the same decision, met {new.kind} of {new.subject}: {new.why}: give another decision a name "
-                "of its own."
-            )
-        return stands
-
-    def find(self, connection: Connection, once: str) -> Entry | None:
-        """The entry of that idempotency key; None when there is none."""
-        row = connection.execute(select(LEDGER).where(LEDGER.c.once == once)).mappings().one_or_none()
-        return None if row is None else Entry(**row)
-
     def entries(self, use_case: str | None = None, *, until: str | None = None) -> list[Entry]:
         """Every entry in order, or those of a use case, or those of decisions up to an instant (ISO 8601)."""
         with self._database.reading() as connection:
@@ -100,16 +79,11 @@ class Ledger:
         with self._database.writing() as connection:  # with the lock, so that the head is not ahead of what is read
             return chain.findings(connection, self._head)
 
-    def repair(self) -> bool:
-        """Write a head anew that is lost or damaged; True when it was. Refuses nothing else and mends nothing else."""
+    def repair(self) -> None:
+        """Write the head anew where it is lost or damaged. Nothing else can be mended here."""
         with self._database.writing() as connection:
-            try:
-                lost = self._head.read() is None and last_entry(connection) is not None
-            except DamagedError:
-                lost = True
-            if lost:
+            if self._head_or_none() is None:
                 self._settle(connection)
-        return lost
 
     def _check(self, connection: Connection) -> None:
         if broken := chain.end_findings(connection, self._head):
@@ -130,6 +104,28 @@ class Ledger:
             return self._head.read()
         except DamagedError:
             return None  # it is written anew in a moment
+
+
+def append_in(connection: Connection, *, once: str, at: str, evidence: Mapping[str, JSON], **told: str) -> Entry:
+    """`Ledger.append` within `Ledger.appending`, of any kind."""
+    new = entry_after(last_entry(connection), at=at, evidence=evidence, once=once, **told)
+    stands = find(connection, once)
+    if stands is None:
+        connection.execute(insert(LEDGER).values(asdict(new)))
+        return new
+    if not stands.decides_the_same_as(new):
+        raise DataError(
+            f"ledger: once == {once!r} is entry {stands.seq} ({stands.kind} of {stands.subject}: {stands.why}), "
+            f"must be the same decision, met {new.kind} of {new.subject}: {new.why}: "
+            "give another decision a name of its own."
+        )
+    return stands
+
+
+def find(connection: Connection, once: str) -> Entry | None:
+    """The entry of that idempotency key; None when there is none."""
+    row = connection.execute(select(LEDGER).where(LEDGER.c.once == once)).mappings().one_or_none()
+    return None if row is None else Entry(**row)
 
 
 def read_entries(

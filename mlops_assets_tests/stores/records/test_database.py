@@ -8,6 +8,7 @@ import pytest
 
 from mlops_assets.declare import DamagedError, DataError
 from mlops_assets.stores.records import Records
+from mlops_assets.stores.records.ledger import append_in
 from mlops_assets.stores.settings import settings
 from mlops_assets_tests.stores.records.clerk import decision, told
 
@@ -74,7 +75,7 @@ def test_another_kind_of_database_is_refused_without_its_password(where: str) ->
 
 def test_a_change_that_fails_is_not_there_at_all(records: Records) -> None:
     with pytest.raises(ValueError, match="half way"), records.ledger.appending() as connection:
-        records.ledger.append_in(connection, **decision(0))
+        append_in(connection, **decision(0))
         raise ValueError("half way")
 
     assert records.ledger.entries() == [] and records.ledger.verify() == []
