@@ -4,11 +4,10 @@ The spelling is the syntax tree without positions, comments, docstrings: it chan
 """
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlops_assets.core.code.source import FunctionNode, is_text
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 _LEFT_OUT = ("ctx", "type_comment", "kind", "type_ignores")  # says nothing that the rest of the tree does not
 _FIELDS = {
@@ -45,18 +44,22 @@ class Names:
         if fields is None:
             self.spelling.append(repr(node))
             return
+        if kind is ast.Name:
+            self._name(node)
+            return
+        if kind is ast.Constant:
+            self.spelling += ("Constant", repr(node.value))
+            return
         self.spelling.append(kind.__name__)
         if kind is ast.Attribute and self._chain(node):
             return
-        if kind is ast.Name:
-            self._name(node)
-        elif kind is ast.Import or kind is ast.ImportFrom:
+        if kind is ast.Import or kind is ast.ImportFrom:
             self.imports.append(node)
         for name in fields:
             value = getattr(node, name)
             if value is None:
                 self.spelling.append("")  # no identifier is empty
-            elif type(value) is str and kind is not ast.Constant:
+            elif type(value) is str:
                 self.spelling.append(value)
                 if name in ("name", "arg", "rest") and kind is not ast.keyword:
                     self.bound.add(value)  # a definition, an argument, an except, a pattern
@@ -69,6 +72,7 @@ class Names:
         self.spelling.append(")")
 
     def _name(self, node: ast.Name) -> None:
+        self.spelling += ("Name", node.id)
         if isinstance(node.ctx, ast.Load):
             self.chains.add((node.id,))
         else:
@@ -99,9 +103,6 @@ class Names:
                 self.hints |= meant.chains
 
 
-def read(statements: Iterable[ast.AST]) -> Names:
-    """The names and the spelling of some statements."""
-    found = Names()
-    for statement in statements:
-        found.add(statement)
-    return found
+def is_text(node: ast.AST) -> bool:
+    """True for a docstring or any other text that stands as a statement: it does nothing."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

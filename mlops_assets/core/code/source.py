@@ -1,15 +1,17 @@
 """One module's source, sorted by the names its top level binds.
 
-Here belongs what a module binds and what importing it does; which of it a step reaches is `reach.py`'s business.
+Here belongs what a module binds and what importing it does; which of it a step reaches is `reach.py`'s business. No
+syntax tree outlives the parsing: kept ones cost a large process more in garbage collection than all the rest.
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from mlops_assets.core.code.names import FunctionNode, Names, is_text
+from mlops_assets.core.versions import blob_version
 from mlops_assets.declare.errors import DataError
 
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
            ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)  # fmt: skip
 
@@ -24,29 +26,39 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Some statements, read once.
+
+    `digest`: "function:<blake3>" of the spelling (class, constant, module). `chains`, `hints`, `bound` as in `Names`.
+    `imports`: what imports inside bring; `passed_on`: those under an `if` or a `try` of the top level, used by others.
+    """
+
+    digest: str
+    chains: tuple[tuple[str, ...], ...]
+    hints: tuple[tuple[str, ...], ...]
+    bound: frozenset[str]
+    imports: tuple[Target, ...]
+    passed_on: tuple[Target, ...]
+
+
+@dataclass(frozen=True)
 class Source:
     """A parsed module.
 
     `pieces`: name -> the statements that bind it. `imports`: name -> what plain import statements bind it to. `stars`:
     modules imported by star. `imported`: every module that importing this one imports. `effects`: the statements that
-    do something without binding a name, or beside it.
+    do something without binding a name, or beside it. `decorators`: of each decorated definition, since a decorator may
+    put it where others find it.
     """
 
     name: str
     package: bool
-    pieces: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    imports: dict[str, list[Target]] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
-    imported: list[Target] = field(default_factory=list)
-    effects: list[ast.stmt] = field(default_factory=list)
-
-    @property
-    def registrants(self) -> Iterator[tuple[str, ast.expr]]:
-        """Name and decorator of each decorated definition: a decorator may put it where others find it."""
-        for name, statements in self.pieces.items():
-            for statement in statements:
-                if isinstance(statement, FunctionNode | ast.ClassDef):
-                    yield from ((name, decorator) for decorator in statement.decorator_list)
+    pieces: dict[str, Piece]
+    imports: dict[str, list[Target]]
+    stars: list[str]
+    imported: list[Target]
+    effects: Piece | None
+    decorators: dict[str, Piece]
 
 
 def parse(name: str, text: str, is_package: Callable[[str], bool]) -> Source:
@@ -55,10 +67,23 @@ def parse(name: str, text: str, is_package: Callable[[str], bool]) -> Source:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as wrong:
         raise DataError(f"module {name} is no Python ({wrong}): mend it.") from wrong
-    found = Source(name=name, package=is_package(name))
+    found = _Sorted(name, is_package(name))
     for statement in tree.body:
-        _sort(found, statement)
-    return found
+        found.add(statement)
+    decorated = {
+        bound: [decorator for each in statements for decorator in getattr(each, "decorator_list", [])]
+        for bound, statements in found.statements.items()
+    }
+    return Source(
+        name=name,
+        package=found.package,
+        pieces={bound: found.piece(_sort_of(each), each) for bound, each in found.statements.items()},
+        imports=found.imports,
+        stars=found.stars,
+        imported=found.imported,
+        effects=found.piece("module", found.effects) if found.effects else None,
+        decorators={bound: found.piece("", each) for bound, each in decorated.items() if each},
+    )
 
 
 def targets(statement: ast.Import | ast.ImportFrom, name: str, package: bool) -> list[Target]:
@@ -83,43 +108,72 @@ def targets(statement: ast.Import | ast.ImportFrom, name: str, package: bool) ->
     return [Target(alias.asname or alias.name, module, alias.name) for alias in statement.names]
 
 
-def _sort(found: Source, statement: ast.stmt) -> None:
-    if is_text(statement) or _never_on_import(statement):
-        return
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        for target in targets(statement, found.name, found.package):
-            found.imported.append(target)
-            if target.bound == "*":
-                found.stars.append(target.module)
-            elif target.bound:
-                found.imports.setdefault(target.bound, []).append(target)
-        return
-    names: set[str] = set()
-    acts = False
-    for node in _own_nodes(statement):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            brought = targets(node, found.name, found.package)
-            found.imported.extend(brought)
-            names.update(target.bound for target in brought)
-            found.stars.extend(target.module for target in brought if target.bound == "*")
-        elif isinstance(node, FunctionNode | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            names.add(node.name)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            names.add(node.rest)
-        acts = acts or _acts(node)
-    for name in sorted(names - {"", "*"}):
-        found.pieces.setdefault(name, []).append(statement)
-    if acts or not names:
-        found.effects.append(statement)
+@dataclass
+class _Sorted:
+    """A module's statements while they are sorted, by the fields of `Source`."""
+
+    name: str
+    package: bool
+    statements: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    imports: dict[str, list[Target]] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+    imported: list[Target] = field(default_factory=list)
+    effects: list[ast.stmt] = field(default_factory=list)
+
+    def add(self, statement: ast.stmt) -> None:
+        if is_text(statement) or _never_on_import(statement):
+            return
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            for target in self._brought(statement):
+                if target.bound not in ("", "*"):
+                    self.imports.setdefault(target.bound, []).append(target)
+            return
+        names: set[str] = set()
+        acts = False
+        for node in _own_nodes(statement):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names.update(target.bound for target in self._brought(node))
+            else:
+                names.update(_bound(node))
+            acts = acts or _acts(node)
+        for name in sorted(names - {"", "*"}):
+            self.statements.setdefault(name, []).append(statement)
+        if acts or not names:
+            self.effects.append(statement)
+
+    def _brought(self, statement: ast.Import | ast.ImportFrom) -> list[Target]:
+        found = targets(statement, self.name, self.package)
+        self.imported += found
+        self.stars += [target.module for target in found if target.bound == "*"]
+        return found
+
+    def piece(self, sort: str, statements: Sequence[ast.AST]) -> Piece:
+        names, passed_on = Names(), []
+        for statement in statements:
+            seen = len(names.imports)
+            names.add(statement)
+            if not isinstance(statement, FunctionNode | ast.ClassDef):
+                passed_on += names.imports[seen:]
+        return Piece(
+            digest=f"{sort}:{blob_version(chr(0).join(names.spelling).encode())}",
+            chains=tuple(sorted(names.chains)),
+            hints=tuple(sorted(names.hints)),
+            bound=frozenset(names.bound),
+            imports=tuple(t for each in names.imports for t in targets(each, self.name, self.package)),
+            passed_on=tuple(t for each in passed_on for t in targets(each, self.name, self.package)),
+        )
 
 
-def is_text(node: ast.AST) -> bool:
-    """True for a docstring or any other text that stands as a statement: it does nothing."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The names that a node of the module's own scope binds, imports aside."""
+    if isinstance(node, FunctionNode | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
 
 
 def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -140,3 +194,10 @@ def _acts(node: ast.AST) -> bool:
 
 def _never_on_import(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.If) and ast.unparse(statement.test) == "__name__ == '__main__'"
+
+
+def _sort_of(statements: list[ast.stmt]) -> str:
+    """What a definition is called in a sentence, by its last statement."""
+    if isinstance(statements[-1], ast.ClassDef):
+        return "class"
+    return "function" if isinstance(statements[-1], FunctionNode) else "constant"

@@ -3,14 +3,11 @@
 Here belongs one step of the way; `reach.py` follows it to the end.
 """
 
-import ast
 import builtins
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
-from mlops_assets.core.code.names import Names, read
-from mlops_assets.core.code.source import FunctionNode, Source, Target, targets
-from mlops_assets.core.versions import blob_version
+from mlops_assets.core.code.source import Piece, Source, Target
 from mlops_assets.declare.errors import DataError
 
 Node = tuple[str, str]  # module, and the name of a definition or one of these two
@@ -54,12 +51,8 @@ class Uses:
         return source
 
     def _definition(self, source: Source, name: str) -> None:
-        statements = source.pieces[name]
-        names = self._read(source, statements)
-        for statement in statements:
-            if not isinstance(statement, FunctionNode | ast.ClassDef):
-                self._compound(source, statement)
-        self.digest = f"{_sort_of(statements)}:{_digest(names)}"
+        self._read(source, source.pieces[name])
+        self.digest = source.pieces[name].digest
 
     def _importing(self, source: Source) -> None:
         """What importing the module does, beside binding names: its own effects, its imports, its packages'."""
@@ -68,16 +61,14 @@ class Uses:
             self.nodes.add((parent, IMPORTED))
         for target in source.imported:
             self._imported(target)
-        for name, decorator in source.registrants:
+        for name, decorators in source.decorators.items():
             decorates = Uses(self._source, self._inside, self._where)
-            decorates._read(source, [decorator])
+            decorates._read(source, decorators)
             if any(node[1] != IMPORTED for node in decorates.nodes):
                 self.nodes.add((source.name, name))
-        if source.effects:
-            names = self._read(source, source.effects)
-            for statement in source.effects:
-                self._compound(source, statement)
-            self.digest = f"module:{_digest(names)}"
+        if source.effects is not None:
+            self._read(source, source.effects)
+            self.digest = source.effects.digest
 
     def _everything(self, source: Source) -> None:
         self.nodes.add((source.name, IMPORTED))
@@ -87,31 +78,23 @@ class Uses:
         for star in source.stars:
             self.walk(star, ())
 
-    def _read(self, source: Source, statements: Iterable[ast.AST]) -> Names:
-        names = read(statements)
+    def _read(self, source: Source, piece: Piece) -> None:
         local: dict[str, list[Target]] = {}
-        for statement in names.imports:
-            for target in targets(statement, source.name, source.package):
-                self._imported(target)
-                local.setdefault(target.bound, []).append(target)
-        for root, *attributes in sorted(names.chains):
+        for target in piece.imports:
+            self._imported(target)
+            local.setdefault(target.bound, []).append(target)
+        for root, *attributes in piece.chains:
             own = local.get(root, [])
             for target in own:
                 self._target(target, tuple(attributes))
-            self._name(source, root, tuple(attributes), certain=not own and root not in names.bound)
-        for root, *attributes in sorted(names.hints):
+            self._name(source, root, tuple(attributes), certain=not own and root not in piece.bound)
+        for root, *attributes in piece.hints:
             self._name(source, root, tuple(attributes), certain=False)
+        for target in piece.passed_on:
+            if target.bound not in ("", "*"):
+                self._target(target, ())
         for star in source.stars:  # any name may come from there
             self.walk(star, ())
-        return names
-
-    def _compound(self, source: Source, statement: ast.stmt) -> None:
-        """Imports under an `if` or a `try` of the top level: what they bring is used by others, so all of it is."""
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                for target in targets(node, source.name, source.package):
-                    if target.bound not in ("", "*"):
-                        self._target(target, ())
 
     def _name(self, source: Source, root: str, attributes: tuple[str, ...], *, certain: bool) -> None:
         """A name as the module's top level has it; `certain` that it is no local."""
@@ -182,18 +165,6 @@ class Uses:
         return module.partition(".")[0] not in self._inside
 
 
-def _digest(names: Names) -> str:
-    return blob_version("\0".join(names.spelling).encode())
-
-
 def _is_dunder(name: str) -> bool:
     """True for the names that the interpreter gives, `__name__` and the like."""
     return name.startswith("__") and name.endswith("__")
-
-
-def _sort_of(statements: Iterable[ast.stmt]) -> str:
-    """What a definition is called in a sentence, by its last statement."""
-    last = list(statements)[-1]
-    if isinstance(last, ast.ClassDef):
-        return "class"
-    return "function" if isinstance(last, FunctionNode) else "constant"
