@@ -31,11 +31,12 @@ class TrialResult:
     tuning_weeks: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        told = self.value if self.failure is None else self.failure if self.value is None else None
-        if not isinstance(told, float | str) or (isinstance(told, float) and not math.isfinite(told)):
+        measured = self.failure is None and type(self.value) is float and math.isfinite(self.value)
+        failed = self.value is None and type(self.failure) is str
+        if not (measured or failed) or self.metric not in METRIC:
             raise DataError(
-                f"trial {self.trial.key} has the value {self.value!r} and the failure {self.failure!r}, "
-                "must have a finite value or a reason why there is none: run the trial again."
+                f"trial {self.trial.key} has {self.metric} == {self.value!r} and the failure {self.failure!r}, must "
+                "have a finite value of a known metric, or a reason why there is none: run the trial again."
             )
 
     def to_json(self) -> dict[str, Any]:
