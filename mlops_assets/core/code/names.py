@@ -89,7 +89,7 @@ class Names:
             return False
         chain = (root.id, *reversed(attributes))
         self.chains.add(chain)
-        self.spelling += [*chain, ")"]
+        self.spelling += [".", *chain, ")"]  # no node is spelled ".", so no chain reads like one
         return True
 
     def _texts_in(self, annotation: ast.expr) -> None:
