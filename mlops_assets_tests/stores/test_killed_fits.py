@@ -1,4 +1,7 @@
-"""A fit that is killed and taken up again, as often as one likes, learns what an undisturbed one learns, bit for bit."""
+"""A fit that is killed and taken up again, as often as one likes, learns what an undisturbed one learns, bit for bit.
+
+The row "resume after SIGKILL" of the determinism table; the others are in `test_determinism.py`.
+"""
 
 import json
 import os
