@@ -4,12 +4,14 @@ Versions are registered in a line of weeks, each trained on the 53 up to its own
 retrained for a century; every week has four landed files, one of them the same file for all weeks. Predictions are
 spread over the versions, their ids over all of the hexadecimal numbers. Questions of each kind are asked in turn with
 other keys every time, so the pages they need are mostly not in SQLite's cache (the machine's may have them). What is
-timed is one `trace`: the statement, its rows, the records made of them. The plan is SQLite's own.
+timed is one `trace`: the statement, its rows, the records made of them; by the clock, which tells of the machine's
+other work too, and as CPU time. The plan is SQLite's own.
 """
 
 import argparse
 import gc
 import json
+import os
 import random
 import sqlite3
 import sys
@@ -93,6 +95,9 @@ def fill(records: Records, models: int, predictions: int) -> None:
         columns = ", ".join(column.name for column in LINEAGE_KEY.c)
         db.executemany(f"INSERT INTO lineage_key({columns}) VALUES (?, ?, ?, ?)", keys)  # noqa: S608  our own names
         db.executemany("INSERT INTO prediction VALUES (?, ?, ?, ?, ?, ?)", answers())
+    with closing(sqlite3.connect(records.database.path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.sync()  # what is still to be written is not written while something is timed
 
 
 def questions(models: int, predictions: int, draw: random.Random) -> dict[str, Callable[[], str]]:
@@ -123,22 +128,22 @@ def questions(models: int, predictions: int, draw: random.Random) -> dict[str, C
     }
 
 
-def percentile(seconds: list[float], share: float) -> float:
-    return sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))] * 1e3
-
-
 def measure(records: Records, asked: dict[str, Callable[[], str]], times: int) -> dict[str, dict[str, float]]:
-    """Milliseconds by kind of question, median and 99th percentile, and how many models are the answer."""
+    """By kind of question: how many models answer it, and milliseconds by the clock and of this thread's CPU."""
     result = {}
     for kind, ask in asked.items():
-        rounds, seconds, found = times if "all weeks" not in kind else max(times // 50, 5), [], 0
-        for _ in range(rounds):
+        met: dict[str, list[float]] = {"clock": [], "cpu": []}
+        for _ in range(times if "all weeks" not in kind else max(times // 50, 5)):
             what = ask()
-            start = time.perf_counter()
-            found = len(trace(records.database, what))
-            seconds.append(time.perf_counter() - start)
-        result[kind] = {"models": found, "asked": rounds, "p50_ms": percentile(seconds, 0.5),
-                        "p99_ms": percentile(seconds, 0.99)}  # fmt: skip
+            clock, cpu = time.perf_counter(), time.thread_time()
+            found = trace(records.database, what)
+            met["cpu"].append((time.thread_time() - cpu) * 1e3)
+            met["clock"].append((time.perf_counter() - clock) * 1e3)
+        result[kind] = {"models": len(found), "asked": len(met["clock"])} | {
+            f"{name}_{figure}_ms": sorted(each)[int(share * len(each))]
+            for name, each in met.items()
+            for figure, share in (("p50", 0.5), ("p99", 0.99))
+        }
     return result
 
 
@@ -173,7 +178,8 @@ def main() -> None:
         return
     print(f"filled in {filled['seconds']:.0f} s, {filled['bytes'] / 2**30:.1f} GiB")
     for kind, met in result["kinds"].items():
-        print(f"  {kind:34} {met['models']:6} models  p50 {met['p50_ms']:8.2f} ms  p99 {met['p99_ms']:8.2f} ms")
+        figures = "  ".join(f"{n.removesuffix('_ms')} {met[n]:7.2f}" for n in met if n.endswith("_ms"))
+        print(f"  {kind:35} {met['models']:5} models  {figures} ms")
     print("\n".join(result["plan"]))
 
 

@@ -37,6 +37,8 @@ def history(
             _print(entries, json)
         else:
             _print_live(records, sorted({entry.use_case for entry in entries}), moment, json)
+        if records.ledger.verify():
+            raise DataError("the ledger is not what was written, so this may not be what was decided: `mlops doctor`.")
 
 
 def _moment(text: str) -> str:

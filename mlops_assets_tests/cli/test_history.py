@@ -1,5 +1,7 @@
 """`mlops history`: what was decided, and what was live when."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,14 @@ def test_a_use_case_nothing_was_decided_about_is_exit_code_1(project: Path, mlop
 @pytest.mark.parametrize("at", ["yesterday", "2013-07-01T10:00:00", "2013-13-01"])
 def test_a_date_that_is_none_is_exit_code_2(project: Path, mlops: Mlops, at: str) -> None:
     assert mlops("history", "--at", at).code == 2
+
+
+@pytest.mark.parametrize("evidence", ['{"alias":"champion","version":2}', "{}", "no JSON"])
+def test_a_history_that_was_changed_is_not_told_as_if_it_were_whole(project: Path, mlops: Mlops, evidence: str) -> None:
+    with closing(sqlite3.connect(project / "records" / "records.db", isolation_level=None)) as db:
+        db.execute("DROP TRIGGER ledger_refuses_update")
+        db.execute("UPDATE ledger SET evidence = ? WHERE seq = 3", (evidence,))
+
+    for asked in ((), ("--at", "2013-07-03"), ("--json",)):
+        answer = mlops("history", *asked)
+        assert answer.code == 1 and "`mlops doctor`" in answer.said

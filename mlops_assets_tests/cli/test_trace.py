@@ -1,5 +1,8 @@
 """`mlops trace`: a page for people, a document for programs, and an exit code that tells unknown from malformed."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +75,14 @@ def test_before_anything_was_recorded_that_is_said_and_nothing_is_made(tmp_path:
         answer = mlops(*command)
         assert answer.code == 1 and "nothing has been recorded yet" in answer.said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_commands_load_no_dagster_and_a_database_only_when_one_is_asked_for(project: Path) -> None:
+    program = (
+        "import sys, mlops_assets.cli.main as door\n"
+        "assert not {'sqlalchemy', 'mlflow', 'dagster'} & set(sys.modules)\n"
+        "for command in (['trace', 'planes.parquet'], ['history'], ['doctor']): door.app(command, standalone_mode=False)\n"
+        "assert 'dagster' not in sys.modules"
+    )
+
+    subprocess.run([sys.executable, "-c", program], env={**os.environ}, check=True, capture_output=True, timeout=120)

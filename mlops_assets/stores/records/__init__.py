@@ -25,7 +25,7 @@ from mlops_assets.stores.records import lineage
 from mlops_assets.stores.records.database import Database
 from mlops_assets.stores.records.entry import ALIAS, Entry
 from mlops_assets.stores.records.ledger import Ledger, append_in, find, read_entries, standing
-from mlops_assets.stores.records.lineage import LIVE, Lineage
+from mlops_assets.stores.records.lineage import Lineage
 from mlops_assets.stores.records.model_version import ModelVersion
 from mlops_assets.stores.registry import ALIASES
 
@@ -47,9 +47,7 @@ class Records:
         """
         with self.database.writing() as connection:
             created = lineage.add(connection, row)
-            aliases = read_entries(connection, row.use_case, kind=ALIAS)
-            if created and any(entry.facts["version"] == row.version for entry in aliases):
-                _restage(connection, row.use_case)  # the row comes late: its aliases were decided before
+            _restage(connection, row.use_case)  # its aliases may have been decided before
         return created
 
     def restage(self, use_case: str) -> None:
@@ -80,21 +78,20 @@ class Records:
         with self.ledger.appending() as connection:
             stands = standing(read_entries(connection, use_case, kind=ALIAS)).get(use_case, {}).get(alias)
             told = find(connection, once)
-            if told is None and version == (stands.facts["version"] if stands else None):
+            if told is None and version == (stands.points[1] if stands else None):
                 return stands
             entry = append_in(
                 connection, at=at, use_case=use_case, kind=ALIAS, who=who, why=why, once=once,
                 subject=f"{use_case}@{version or alias}",
                 evidence={**evidence, "alias": alias, "version": version},
             )  # fmt: skip
-            if told is None:
-                _follow(connection, entry)
+            _restage(connection, use_case)
             return entry
 
     def aliases(self, use_case: str) -> dict[str, int]:
         """Alias -> version number, as the ledger has it now; an alias that points nowhere is not there."""
         decided = standing(self.ledger.entries(use_case)).get(use_case, {})
-        return {alias: entry.facts["version"] for alias, entry in decided.items()}
+        return {alias: version for alias, version in (e.points for e in decided.values()) if version is not None}
 
     def close(self) -> None:
         """Close every connection of this process."""
@@ -108,14 +105,4 @@ class Records:
 
 
 def _restage(connection: Connection, use_case: str) -> None:
-    """Follow every alias that was ever decided, from the beginning."""
-    for alias in ALIASES:
-        lineage.set_stage(connection, use_case, None, alias, 0.0)
-    for entry in read_entries(connection, use_case, kind=ALIAS):
-        _follow(connection, entry)
-
-
-def _follow(connection: Connection, entry: Entry) -> None:
-    """Bring the stages in step with one alias entry."""
-    alias, version = entry.facts["alias"], entry.facts["version"]
-    lineage.set_stage(connection, entry.use_case, version, alias, LIVE.get(alias, 0.0))
+    lineage.set_stages(connection, use_case, lineage.stages(read_entries(connection, use_case, kind=ALIAS)))

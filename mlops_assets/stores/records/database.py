@@ -75,12 +75,9 @@ class Database:
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", _begin)
         try:
-            with engine.connect() as connection, connection.execution_options(**{_ALONE: True}).begin():
-                raw = driver(connection)
-                if _is_new(raw):  # no other process was first
-                    METADATA.create_all(connection)
-                    raw.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    raw.execute(f"PRAGMA user_version = {FORMAT}")
+            with engine.connect() as connection:
+                if _is_new(driver(connection)):
+                    _make(connection.execution_options(**{_ALONE: True}))
         except BaseException:
             engine.dispose()
             raise
@@ -124,6 +121,15 @@ def _path(where: str) -> Path:
     raise DataError(
         f"records == '{scheme}://...', must be a path or sqlite:///path: no other database is supported yet."
     )
+
+
+def _make(connection: Connection) -> None:
+    with connection.begin():
+        raw = driver(connection)
+        if _is_new(raw):  # no other process was first
+            METADATA.create_all(connection)
+            raw.execute(f"PRAGMA application_id = {_APPLICATION}")
+            raw.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 def _begin(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlops_assets.core.versions import JSON, canonical_json, record_version
-from mlops_assets.declare.errors import DataError
+from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.declare.names import check_name
 
 REGISTERED, VERDICT, NOMINATED, ALIAS = "registered", "verdict", "nominated", "alias"
@@ -40,9 +40,22 @@ class Entry:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The evidence, parsed."""
-        found: Mapping[str, Any] = json.loads(self.evidence)
+        """The evidence, parsed. Raises DamagedError for what was changed to something else."""
+        try:
+            found = json.loads(self.evidence)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise DamagedError(f"the evidence of entry {self.seq} of the ledger was changed: run `mlops doctor`.")
         return found
+
+    @property
+    def points(self) -> tuple[str, int | None]:
+        """Of an alias entry: the alias, and the version it points to from then on (None: nowhere)."""
+        facts = self.facts
+        if "alias" not in facts or "version" not in facts:
+            raise DamagedError(f"entry {self.seq} of the ledger is no alias entry any more: run `mlops doctor`.")
+        return facts["alias"], facts["version"]
 
     def computed_hash(self) -> str:
         """What `hash` must be. Raises DataError where a field holds what no entry can."""

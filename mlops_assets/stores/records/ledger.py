@@ -152,10 +152,10 @@ def standing(entries: Iterable[Entry]) -> dict[str, dict[str, Entry]]:
     """Use case -> alias -> the entry that set it last; an alias that points nowhere is not there."""
     found: dict[str, dict[str, Entry]] = {}
     for entry in entries:
-        if entry.kind != ALIAS:
-            continue
-        aliases = found.setdefault(entry.use_case, {})
-        aliases.pop(entry.facts["alias"], None)
-        if entry.facts["version"] is not None:
-            aliases[entry.facts["alias"]] = entry
+        if entry.kind == ALIAS:
+            alias, version = entry.points
+            aliases = found.setdefault(entry.use_case, {})
+            aliases.pop(alias, None)
+            if version is not None:
+                aliases[alias] = entry
     return found

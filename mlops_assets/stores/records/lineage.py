@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.records.database import Database
+from mlops_assets.stores.records.entry import ALIAS, Entry
 from mlops_assets.stores.records.model_version import (
     ARCHIVED,
     CHALLENGER,
@@ -22,9 +23,9 @@ from mlops_assets.stores.records.model_version import (
 )
 from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
 
-# what becomes of the version that stood in a stage which holds one
+# what becomes of the version that leaves a stage which one version holds
 _AFTER = {CHAMPION: ARCHIVED, CHALLENGER: REGISTERED}
-LIVE = {CHAMPION: 1.0}  # the share of a stage's version where no rollout says otherwise
+_LIVE = {CHAMPION: 1.0}  # the share of live traffic that a stage has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,23 +99,27 @@ def add(connection: Connection, row: ModelVersion) -> bool:
     return before is None
 
 
-def set_stage(connection: Connection, use_case: str, version: int | None, stage: str, share: float) -> None:
-    """Bring a version into a stage that one version holds, None for nobody; whoever stood there leaves it.
+def stages(entries: Iterable[Entry]) -> dict[int, str]:
+    """Version -> its stage after the alias entries of one use case; a version that is not there is registered."""
+    found: dict[int, str] = {}
+    for entry in entries:
+        if entry.kind != ALIAS:
+            continue
+        alias, version = entry.points
+        found |= {left: _AFTER[alias] for left, stage in found.items() if stage == alias}
+        if version is not None:
+            found[version] = alias
+    return found
 
-    `share` is its part of live traffic, 0 to 1. A version without a row gets its stage when the row is added.
-    """
-    if stage not in _AFTER or not 0.0 <= share <= 1.0:
-        raise DataError(f"stage == {stage!r} with share == {share}, must be one of {sorted(_AFTER)} and 0 to 1.")
-    of_use_case = MODEL_VERSION.c.use_case == use_case
-    standing = of_use_case & (MODEL_VERSION.c.stage == stage)
-    connection.execute(
-        update(MODEL_VERSION)
-        .where(standing & (MODEL_VERSION.c.version != (version or 0)))
-        .values(stage=_AFTER[stage], share=0.0)
-    )
-    if version is not None:
-        mine = of_use_case & (MODEL_VERSION.c.version == version)
-        connection.execute(update(MODEL_VERSION).where(mine).values(stage=stage, share=share))
+
+def set_stages(connection: Connection, use_case: str, decided: Mapping[int, str]) -> None:
+    """Bring stage and share of every version of a use case in step with what was decided; others are registered."""
+    c = MODEL_VERSION.c
+    for version, stage in connection.execute(select(c.version, c.stage).where(c.use_case == use_case)).tuples().all():
+        should = decided.get(version, REGISTERED)
+        if stage != should:
+            mine = (c.use_case == use_case) & (c.version == version)
+            connection.execute(update(MODEL_VERSION).where(mine).values(stage=should, share=_LIVE.get(should, 0.0)))
 
 
 def model_version(row: Mapping[str, Any]) -> ModelVersion:

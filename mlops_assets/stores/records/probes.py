@@ -3,7 +3,7 @@
 Here belongs comparing. The ledger is the authority on aliases, the tracker on which versions there are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -13,6 +13,8 @@ from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.chain import Finding
 from mlops_assets.stores.records.entry import REGISTERED
+from mlops_assets.stores.records.lineage import stages as decided_stages
+from mlops_assets.stores.records.model_version import REGISTERED as UNDECIDED
 from mlops_assets.stores.records.registered import lineage_of
 from mlops_assets.stores.registry import ALIASES, RegisteredVersion, Registry
 
@@ -94,20 +96,19 @@ def stages(around: Surroundings) -> list[Fault]:
     """Do the stages of the lineage follow from the aliases of the ledger?"""
     if around.ledger_faults:
         return [_NOT_COMPARED]
-    held: dict[str, dict[str, int]] = {}
-    heads = around.records.lineage.heads()
-    for head in heads:
-        stands = held.setdefault(head.use_case, {})
-        if head.stage in ALIASES:
-            stands[head.stage] = head.version
-    there = {(head.use_case, head.version) for head in heads}
-    found = []
-    for use_case, stands in held.items():
-        decided = {a: v for a, v in around.records.aliases(use_case).items() if (use_case, v) in there}
-        if stands != decided:
-            what = f"{use_case}: by its lineage {_words(stands)}, by the ledger {_words(decided)}"
-            mend = partial(around.records.restage, use_case)
-            found.append(Fault(what, "`mlops doctor --repair` brings it in step with the ledger", mend))
+    book, found = around.records.ledger, []
+    by_use_case: dict[str, dict[int, str]] = {}
+    for head in around.records.lineage.heads():
+        by_use_case.setdefault(head.use_case, {})[head.version] = head.stage
+    for use_case, met in by_use_case.items():
+        decided = decided_stages(book.entries(use_case))
+        wrong = [
+            f"{use_case}@{version} is {stage} in its lineage, by the ledger {should}"
+            for version, stage in met.items()
+            if stage != (should := decided.get(version, UNDECIDED))
+        ]
+        mend = partial(around.records.restage, use_case)
+        found += [Fault(what, "`mlops doctor --repair` brings it in step with the ledger", mend) for what in wrong]
     return found
 
 
@@ -178,7 +179,3 @@ def _anew(version: RegisteredVersion) -> str:
 
 def _who(use_case: str, version: int | None) -> str:
     return "nobody" if version is None else f"{use_case}@{version}"
-
-
-def _words(held: Mapping[str, int]) -> str:
-    return ", ".join(f"{alias} is version {held[alias]}" for alias in sorted(held)) or "nobody holds an alias"
