@@ -20,6 +20,7 @@ from mlops_assets.cli import (
     store,
     trace,
     training_set,
+    why,
 )
 from mlops_assets.cli.printing import refuse
 from mlops_assets.declare.errors import MlopsError
@@ -39,6 +40,7 @@ app.command("events")(events.events)
 app.command("lookup")(lookup.lookup)
 app.command("conformance")(conformance.conformance)
 app.command("training-set")(training_set.training_set)
+app.command("why")(why.why)
 app.command("trace")(trace.trace)
 app.command("history")(history.history)
 app.command("doctor")(doctor.doctor)

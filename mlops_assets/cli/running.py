@@ -106,7 +106,8 @@ class _Listener:
     """Turns a run's events into lines, timing steps from start to materialization."""
 
     def __init__(self, on_step: Callable[[str], None]) -> None:
-        self._on_step, self._started = on_step, 0.0
+        self._on_step = on_step
+        self._started: dict[str, float] = {}  # by asset: an asset of several steps is timed from its first
         self.made: list[Made] = []
 
     def __call__(self, record: Any) -> None:
@@ -114,11 +115,12 @@ class _Listener:
         if event is None:
             return
         if event.event_type is dg.DagsterEventType.STEP_START:
-            self._started = time.monotonic()
+            self._started.setdefault(str(event.step_key).partition(".")[0], time.monotonic())
             self._on_step(event.step_key or "")
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             found = event.event_specific_data.materialization
-            self.made.append(_made(found, time.monotonic() - self._started))
+            began = self._started[str(event.step_key).partition(".")[0]]
+            self.made.append(_made(found, time.monotonic() - began))
 
 
 def _made(found: dg.AssetMaterialization, seconds: float) -> Made:

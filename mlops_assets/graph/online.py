@@ -11,14 +11,15 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.core.actions import Action
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.online import OnlineStore, reaches
 from mlops_assets.core.online.ordered import instant_us, moment
-from mlops_assets.core.online.series import online_series
+from mlops_assets.core.online.series import changes, online_series
 from mlops_assets.core.online.totals import Applied
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.actions import Reads, Step, inputs_of
+from mlops_assets.graph.actions import ANEW, Reads, Step, inputs_of
 from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Made, Store
@@ -29,6 +30,7 @@ from mlops_assets.stores.online import open_online
 from mlops_assets.stores.refs import Ref
 from mlops_assets.stores.write_path import WritePath
 
+ACTION = "action "  # note, before the week: the key of the action that brought it
 SNAPSHOTS = "snapshots"  # note: the week whose snapshots are applied, and their version
 WEEK = "week "  # note, before the week: the data version of the validated week that is applied
 
@@ -56,11 +58,11 @@ class FeatureStore(dg.ConfigurableResource):
 
 
 def online_step(use_case: UseCase) -> Step:
-    """What is brought online depends on. The work is never taken as done: the online store may have lost it."""
+    """What is brought online depends on. That it was brought the online store itself says, by the action's key."""
     return Step(
         use_case=use_case,
         artifact="online_features",
-        makes=(_record,),
+        makes=(_record, changes),
         sees=("name", "partitions", "tables", "requests", "features"),
         reads={"validated": Reads(artifact="validated_dataset")},
     )
@@ -87,16 +89,16 @@ def online_features(use_case: UseCase) -> dg.AssetsDefinition:
         with refusals():
             partition = partition_of(context, use_case)
             read = step.upstream(store.assets, partition)
-            ref, artifact = read["validated"].refs[partition], read["validated"].one()
+            ref, action = read["validated"].refs[partition], step.action(partition, inputs_of(read))
             applied = Applied()
             with feature_store.write_path(use_case, store.assets) as (way, online):
                 applied += way.catch_up()
-                for done, of, part in _landing(use_case, way, online, store.assets, ref, artifact):
+                there = context.run.tags.get(ANEW) != "true" and _is_online(use_case, online, ref, action)
+                for done, of, part in () if there else _landing(use_case, way, online, store.assets, ref, action):
                     applied += part
                     context.log.info(f"{done:,} of {of:,} keys of {partition} are online")
                 pruned = online.prune(first_question(use_case, partition), reaches(use_case))
                 kept, since = online.entries(), online.kept_since
-            action = step.action(partition, inputs_of(read))
         return dg.MaterializeResult(
             value=Made(artifact=Artifact(records={"applied": _record(use_case, ref.data_version)}), action=action),
             metadata={
@@ -112,17 +114,30 @@ def online_features(use_case: UseCase) -> dg.AssetsDefinition:
     return asset
 
 
+def _is_online(use_case: UseCase, online: OnlineStore, ref: Ref, action: Action) -> bool:
+    """True when the store says that it holds this version of the week, brought by this very action.
+
+    What it says is not looked through: the check `served_equals_trained` does, and a run tagged `mlops/anew` brings the
+    week again.
+    """
+    held = json.loads(online.note(SNAPSHOTS) or "{}")
+    newest = held.get("week", "") > ref.partition or held.get("version") == ref.data_version
+    if any(table.snapshot for table in use_case.tables) and not newest:
+        return False
+    return (online.note(WEEK + ref.partition), online.note(ACTION + ref.partition)) == (ref.data_version, action.key)
+
+
 def _landing(
-    use_case: UseCase, way: WritePath, online: OnlineStore, assets: AssetStore, ref: Ref, artifact: Artifact
+    use_case: UseCase, way: WritePath, online: OnlineStore, assets: AssetStore, ref: Ref, action: Action
 ) -> Iterator[tuple[int, int, Applied]]:
     """The week's rows in place of those applied for it before; snapshots only when no later week's are applied."""
-    asset, week = ref.asset, ref.partition
+    asset, week, artifact = ref.asset, ref.partition, assets.load_ref(ref)
     weekly = {t.name for t in use_case.tables if not t.snapshot}
     before = online.note(WEEK + week)
     old = assets.load(asset, week, data_version=before).tables if before else {}
     landed = {name: artifact.tables[name] for name in weekly}
     corrected = {name: rows for name, rows in old.items() if name in weekly}
-    notes = {WEEK + week: ref.data_version}
+    notes = {WEEK + week: ref.data_version, ACTION + week: action.key}
     held = json.loads(online.note(SNAPSHOTS) or "{}")
     if len(weekly) < len(use_case.tables) and held.get("week", "") <= week:
         snapshots = assets.load(asset, held["week"], data_version=held["version"]).tables if held else {}

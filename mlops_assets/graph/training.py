@@ -19,6 +19,7 @@ from mlops_assets.core.fitting import TrainedModel, fit_rows
 from mlops_assets.core.frames import to_frame, to_table
 from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.plots import training as plots
+from mlops_assets.core.plots.trials import trials_svg
 from mlops_assets.core.reference import reference_profile
 from mlops_assets.core.search import Trial, TrialResult, run_trial_rows, trials
 from mlops_assets.core.training_set import RECORD, Reference, TrainingSet, reference
@@ -212,7 +213,8 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
 
 def _plots(use_case: UseCase, trained: TrainedModel) -> dict[str, bytes]:
     label, metric = use_case.label, trained.metric
-    return {
+    searched = {} if trained.search is None else {"trials": trials_svg(trained.search)}
+    return searched | {
         "calibration": plots.calibration_svg(trained.calibration, task=label.task, unit=label.unit),
         "importances": plots.importances_svg(trained.importances, metric=metric),
         "weekly": plots.weekly_svg(trained.weekly, metric=metric),

@@ -75,7 +75,7 @@ def explain(use_case: UseCase, artifact: str, partition: str, places: Settings) 
     except MlopsError as refused:
         return Explanation(verdict=UNKNOWN, reason=f"a run would fail: {refused}", against="", changes=(), **fixed)
     if artifact == "online_features":
-        reason = "it is never taken as done: what an online store holds only the store knows"
+        reason = "whether the week is there is asked of the online store itself, which does only what is left"
         return Explanation(verdict=ALWAYS, reason=reason, against="", changes=(), **fixed)
     if (found := stored(store, now)) is not None:
         reason = f"code, configuration, libraries and inputs are those of {found[0].at}"

@@ -24,7 +24,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     estimator = PARKING.model.estimator
     fast = replace(estimator, params={**estimator.params, "max_iter": 20})
     use_case = replace(
-        PARKING, model=replace(PARKING.model, estimator=fast, min_weeks=2), drift=DriftPolicy(min_reference_windows=2)
+        PARKING,
+        model=replace(PARKING.model, estimator=fast, min_weeks=2, search=None),
+        drift=DriftPolicy(min_reference_windows=2),
     )
     places = settings({"MLOPS_DATA": str(folder), "MLOPS_LANDING": str(LANDING)})
     defs = dg.Definitions.merge(build_lifecycle(use_case, places), resources(places))
