@@ -46,6 +46,16 @@ class World:
     defs: dg.Definitions
     instance: dg.DagsterInstance
 
+    @classmethod
+    def of(cls, folder: Path, use_case: UseCase, places: Settings, instance: dg.DagsterInstance) -> "World":
+        """The world whose graph is built from these."""
+        defs = dg.Definitions.merge(build_lifecycle(use_case, places), resources(places))
+        return cls(folder, use_case, places, defs, instance)
+
+    def declaring(self, use_case: UseCase) -> "World":
+        """The same world on a branch with another declaration."""
+        return World.of(self.folder, use_case, self.places, self.instance)
+
     @property
     def store(self) -> AssetStore:
         return AssetStore(self.places.store)
@@ -73,9 +83,15 @@ class World:
 @contextmanager
 def small_world(folder: Path) -> Iterator[World]:
     """A fresh world; its weeks have landed, nothing has run."""
+    land(folder)
+    with opened(folder) as world:
+        yield world
+
+
+def land(folder: Path) -> None:
+    """The files of five thin weeks, where they land."""
     use_case = small_use_case()
-    places = settings({"MLOPS_DATA": str(folder)})
-    zone = Path(places.landing) / use_case.name
+    zone = Path(settings({"MLOPS_DATA": str(folder)}).landing) / use_case.name
     for table in use_case.tables:
         for partition in WEEKS if not table.snapshot else ("",):
             path = table.landing.format(partition=partition)
@@ -84,9 +100,14 @@ def small_world(folder: Path) -> Iterator[World]:
                 rows = rows.take(pa.array(range(0, rows.num_rows, rows.num_rows // ROWS)))
             (zone / path).parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(rows, zone / path)
-    defs = dg.Definitions.merge(build_lifecycle(use_case, places), resources(places))
+
+
+@contextmanager
+def opened(folder: Path, **places: str) -> Iterator[World]:
+    """The world that stands in a folder, with a new Dagster instance; `places` are those that differ from it."""
+    found = replace(settings({"MLOPS_DATA": str(folder)}), **places)
     with dg.DagsterInstance.ephemeral(tempdir=str(folder / "dagster")) as instance:
-        yield World(folder, use_case, places, defs, instance)
+        yield World.of(folder, small_use_case(), found, instance)
 
 
 def reason(result: dg.ExecuteInProcessResult) -> str:
