@@ -72,16 +72,21 @@ def fitted(
     truth = label.astype(np.int64) if task is Task.CLASSIFICATION else label
 
     def fit(part: Any) -> None:
-        _fit_on(part, array, truth, model.threads)
+        try:
+            _fit_on(part, array, truth, model.threads)
+        except ValueError as refused:
+            raise DataError(
+                f"{use_case.name}: {declared.path} refused the {len(array)} training rows ({refused}): "
+                "correct its params, or the features it reads."
+            ) from refused
 
-    estimator, features = build(declared, model, encoder, task), array.shape[1]
-    try:
-        made = fit_in_steps(estimator, fit, features=features, every=model.checkpoint_every, checkpoints=checkpoints)
-    except ValueError as refused:
-        raise DataError(
-            f"{use_case.name}: {declared.path} refused the {len(array)} training rows ({refused}): "
-            "correct its params, or the features it reads."
-        ) from refused
+    made = fit_in_steps(
+        build(declared, model, encoder, task),
+        fit,
+        features=array.shape[1],
+        every=model.checkpoint_every,
+        checkpoints=checkpoints,
+    )
     return Scorer(estimator=made, encoder=encoder, task=task)
 
 

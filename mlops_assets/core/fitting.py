@@ -23,7 +23,7 @@ from mlops_assets.core.importances import permutation_importances
 from mlops_assets.core.metrics import METRIC, measure
 from mlops_assets.core.row_selection import Labelled
 from mlops_assets.core.scoring import Scorer
-from mlops_assets.core.search import Searched, TrialResult, run_trial_rows, trials, with_params
+from mlops_assets.core.search import Searched, TrialResult, run_trial_rows, trials, tuning_weeks, with_params
 from mlops_assets.core.training_window import Window, judged, training_window
 from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.use_case import UseCase
@@ -128,9 +128,9 @@ def fit_rows(
 
     The model has the parameters of the trial that `results` choose, one of each declared trial; without a search there
     are none. `checkpoints` are of the model's own fit. Raises DataError and DeclarationError like `fit`, and DataError
-    for results of other trials than the declared ones.
+    for results of other trials than the declared ones, of other weeks or another metric.
     """
-    search = _searched(use_case, results)
+    search = _searched(use_case, window, results)
     if search is not None:
         use_case = with_params(use_case, search.chosen.params)
     model, task = use_case.model, use_case.label.task
@@ -184,12 +184,21 @@ def validate(use_case: UseCase, frames: Mapping[str, pd.DataFrame], scorer: Scor
         return judged(use_case, validation, scorer.predict(validation.frame))
 
 
-def _searched(use_case: UseCase, results: Iterable[TrialResult]) -> Searched | None:
-    if use_case.model.search is not None:
-        return Searched.of(use_case.model, results)
-    if given := list(results):
-        raise DataError(f"{use_case.name} declares no search, met results of {len(given)} trials: leave them out.")
-    return None
+def _searched(use_case: UseCase, window: Window, results: Iterable[TrialResult]) -> Searched | None:
+    """The choice among the results, which must be of this very window; None without a search."""
+    given = list(results)
+    if use_case.model.search is None:
+        if given:
+            raise DataError(f"{use_case.name} declares no search, met results of {len(given)} trials: leave them out.")
+        return None
+    due = use_case.promotion.metric, tuning_weeks(use_case, window)
+    for result in given:
+        if (result.metric, result.tuning_weeks) != due:
+            raise DataError(
+                f"{use_case.name}: trial {result.trial.key} tells {result.metric} on {', '.join(result.tuning_weeks)}, "
+                f"must be {due[0]} on {', '.join(due[1])}: run the trial again."
+            )
+    return Searched.of(use_case.model, given)
 
 
 def _weekly(

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.core.fitting import fit, predict, validate
+from mlops_assets.core.fitting import fit, fit_rows, predict, validate
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.scoring import Scorer
+from mlops_assets.core.training_window import training_window
 from mlops_assets.declare import DataError, DeclarationError, Estimator, Promotion, Task
 from mlops_assets_tests.core import tiny
 
@@ -194,3 +195,23 @@ def test_importing_the_rooms_loads_none_of_the_heavy_libraries():
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
     assert told.strip() == "[]"
+
+
+class Failing:
+    """A place for checkpoints that cannot keep any."""
+
+    def load(self, unfitted, features):
+        return None
+
+    def save(self, done, estimator):
+        raise DeclarationError("holds types outside its list")
+
+    def clear(self):
+        pass
+
+
+def test_a_checkpoint_that_the_declaration_forbids_is_not_blamed_on_the_rows():
+    case, frames = tiny.use_case(checkpoint_every=5), tiny.weeks()
+
+    with pytest.raises(DeclarationError, match="outside its list"):
+        fit_rows(case, *training_window(case, frames), checkpoints=Failing())

@@ -4,7 +4,7 @@ It knows no clock, no stores, and no row that validates: a choice made on those 
 """
 
 from mlops_assets.core.search.results import Searched, TrialResult, choose
-from mlops_assets.core.search.running import run_trial, run_trial_rows, with_params
+from mlops_assets.core.search.running import run_trial, run_trial_rows, tuning_weeks, with_params
 from mlops_assets.core.search.trials import Trial, trials
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "run_trial",
     "run_trial_rows",
     "trials",
+    "tuning_weeks",
     "with_params",
 ]

@@ -68,12 +68,16 @@ def with_params(use_case: UseCase, params: Mapping[str, Any]) -> UseCase:
     return replace(use_case, model=replace(use_case.model, estimator=estimator))
 
 
+def tuning_weeks(use_case: UseCase, window: Window) -> tuple[str, ...]:
+    """The weeks on which the trials of a window are compared: the last ones that train. DataError without a search."""
+    if (search := use_case.model.search) is None:
+        raise DataError(f"{use_case.name}: no search is declared, so there is nothing to try: fit the model.")
+    return tuple(week.partition for week in window.weeks if week.role == TRAIN)[-search.tuning_weeks :]
+
+
 def _split(use_case: UseCase, train: Labelled, window: Window) -> tuple[Labelled, Labelled, tuple[str, ...]]:
     """The training rows without the tuning weeks, those of the tuning weeks, and which weeks these are."""
-    search = use_case.model.search
-    if search is None:
-        raise DataError(f"{use_case.name}: no search is declared, so there is nothing to try: fit the model.")
-    weeks = tuple(week.partition for week in window.weeks if week.role == TRAIN)[-search.tuning_weeks :]
+    weeks = tuning_weeks(use_case, window)
     tuning = np.isin(train.week, weeks)
     for what, count in (("before", int((~tuning).sum())), ("of", int(tuning.sum()))):
         if count < LEAST_ROWS:

@@ -93,6 +93,14 @@ def test_a_fit_without_its_trials_or_with_trials_of_nothing_is_refused() -> None
         fit_rows(tiny.use_case(), *training_window(CASE, frames), results=[result])
 
 
+@pytest.mark.parametrize("change", [{"metric": "brier"}, {"tuning_weeks": tiny.WEEKS[1:2]}])
+def test_results_of_other_weeks_or_another_metric_are_refused(change: dict[str, object]) -> None:
+    frames = tiny.weeks()
+    results = [replace(run_trial(CASE, frames, trial), **change) for trial in trials(CASE.model)]
+    with pytest.raises(DataError, match="must be log_loss on 2024-01-15: run the trial again"):
+        fit_rows(CASE, *training_window(CASE, frames), results=results)
+
+
 def test_a_trial_that_scikit_learn_refuses_says_why_and_the_others_go_on() -> None:
     case = tiny.use_case(min_weeks=4, search=Search(space={"learning_rate": (-1, 0.2)}, trials=3))
     model = fit(case, tiny.weeks())
