@@ -50,11 +50,14 @@ def _moment(text: str) -> str:
 
 
 def _print(entries: list["Entry"], json: bool) -> None:
+    from mlops_assets.stores.records.entry import ALIAS
+
     if json:
         as_json([_document(entry) for entry in entries])
         return
     for e in entries:
-        out.print(f"{e.seq:>5}  {e.at[:19]}Z  {e.kind:<20}  {e.subject}", markup=False)
+        kind = f"{e.kind} {e.points[0]}" if e.kind == ALIAS else e.kind
+        out.print(f"{e.seq:>5}  {e.at[:19]}Z  {kind:<20}  {e.subject}", markup=False)
         out.print(f"       {e.why} ({e.who})", markup=False)
 
 

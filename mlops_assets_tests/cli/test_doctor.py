@@ -79,19 +79,21 @@ def test_a_version_without_lineage_gets_it_from_its_tags_and_the_store(project: 
     assert after | {"registered_at": ""} == before | {"registered_at": ""} and after["stage"] == "challenger"
 
 
-@pytest.mark.parametrize(("version", "stage", "should"), [
-    (1, "archived", "champion"), (2, "champion", "challenger"), (2, "archived", "challenger"),
+@pytest.mark.parametrize(("version", "wrong", "should"), [
+    (1, ("archived", 0.0), "champion (100%)"), (2, ("champion", 1.0), "challenger (0%)"),
+    (1, ("champion", 0.5), "champion (100%)"),
 ])  # fmt: skip
 def test_a_stage_that_does_not_follow_the_ledger_is_brought_in_step(
-    project: Path, mlops: Mlops, version: int, stage: str, should: str
+    project: Path, mlops: Mlops, version: int, wrong: tuple[str, float], should: str
 ) -> None:
-    change(project, f"UPDATE model_version SET stage = '{stage}' WHERE version = {version}")  # noqa: S608  words of ours
+    stage, share = wrong
+    change(project, f"UPDATE model_version SET stage = '{stage}', share = {share} WHERE version = {version}")  # noqa: S608  words of ours
 
     found = mlops("doctor", "--json")
 
     assert found.code == 1
     assert [f["what"] for f in found.json["findings"]["stages"]] == [
-        f"{USE_CASE}@{version} is {stage} in its lineage, by the ledger {should}"
+        f"{USE_CASE}@{version} is {stage} ({share:.0%}) in its lineage, by the ledger {should}"
     ]
     assert mlops("doctor", "--repair").code == 0
 

@@ -15,7 +15,7 @@ def test_every_decision_is_told_in_order(project: Path, mlops: Mlops) -> None:
 
     assert answer.code == 0
     assert [line.split()[0] for line in answer.out.splitlines()[::2]] == ["1", "2", "3", "4"]
-    assert f"alias                 {USE_CASE}@1\n       week 2 (gate)" in answer.out
+    assert f"alias champion        {USE_CASE}@1\n       week 2 (gate)" in answer.out
     assert [entry["evidence"] for entry in mlops("history", USE_CASE, "--json").json] == [
         {}, {}, {"alias": "champion", "version": 1}, {"alias": "challenger", "version": 2},
     ]  # fmt: skip

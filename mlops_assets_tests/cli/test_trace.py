@@ -81,7 +81,7 @@ def test_the_commands_load_no_dagster_and_a_database_only_when_one_is_asked_for(
     program = (
         "import sys, mlops_assets.cli.main as door\n"
         "assert not {'sqlalchemy', 'mlflow', 'dagster'} & set(sys.modules)\n"
-        "for command in (['trace', 'planes.parquet'], ['history'], ['doctor']): door.app(command, standalone_mode=False)\n"
+        "for words in ('trace planes.parquet', 'history', 'doctor'): door.app(words.split(), standalone_mode=False)\n"
         "assert 'dagster' not in sys.modules"
     )
 

@@ -26,8 +26,7 @@ from mlops_assets.stores.records.database import Database
 from mlops_assets.stores.records.entry import ALIAS, Entry
 from mlops_assets.stores.records.ledger import Ledger, append_in, find, read_entries, standing
 from mlops_assets.stores.records.lineage import Lineage
-from mlops_assets.stores.records.model_version import ModelVersion
-from mlops_assets.stores.registry import ALIASES
+from mlops_assets.stores.records.model_version import ALIASES, ModelVersion
 
 
 class Records:

@@ -70,9 +70,9 @@ class Ledger:
         with self._database.reading() as connection:
             return read_entries(connection, use_case, until=until)
 
-    def at(self, date: str) -> dict[str, dict[str, Entry]]:
+    def at(self, moment: str) -> dict[str, dict[str, Entry]]:
         """What was live at an instant (ISO 8601): use case -> alias -> the entry that had set it."""
-        return standing(self.entries(until=date))
+        return standing(self.entries(until=moment))
 
     def verify(self) -> list[chain.Finding]:
         """Everything that is wrong with the ledger; empty when it is whole."""

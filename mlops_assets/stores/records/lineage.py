@@ -26,6 +26,7 @@ from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDI
 # what becomes of the version that leaves a stage which one version holds
 _AFTER = {CHAMPION: ARCHIVED, CHALLENGER: REGISTERED}
 _LIVE = {CHAMPION: 1.0}  # the share of live traffic that a stage has
+UNDECIDED = (REGISTERED, 0.0)  # stage and share of a version about which no alias was decided
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,8 @@ def add(connection: Connection, row: ModelVersion) -> bool:
     return before is None
 
 
-def stages(entries: Iterable[Entry]) -> dict[int, str]:
-    """Version -> its stage after the alias entries of one use case; a version that is not there is registered."""
+def stages(entries: Iterable[Entry]) -> dict[int, tuple[str, float]]:
+    """Version -> its stage and live share after the entries of one use case; others are `UNDECIDED`."""
     found: dict[int, str] = {}
     for entry in entries:
         if entry.kind != ALIAS:
@@ -109,17 +110,18 @@ def stages(entries: Iterable[Entry]) -> dict[int, str]:
         found |= {left: _AFTER[alias] for left, stage in found.items() if stage == alias}
         if version is not None:
             found[version] = alias
-    return found
+    return {version: (stage, _LIVE.get(stage, 0.0)) for version, stage in found.items()}
 
 
-def set_stages(connection: Connection, use_case: str, decided: Mapping[int, str]) -> None:
-    """Bring stage and share of every version of a use case in step with what was decided; others are registered."""
+def set_stages(connection: Connection, use_case: str, decided: Mapping[int, tuple[str, float]]) -> None:
+    """Bring stage and share of every version of a use case in step with what was decided."""
     c = MODEL_VERSION.c
-    for version, stage in connection.execute(select(c.version, c.stage).where(c.use_case == use_case)).tuples().all():
-        should = decided.get(version, REGISTERED)
-        if stage != should:
+    rows = connection.execute(select(c.version, c.stage, c.share).where(c.use_case == use_case)).tuples().all()
+    for version, *met in rows:
+        stage, share = decided.get(version, UNDECIDED)
+        if met != [stage, share]:
             mine = (c.use_case == use_case) & (c.version == version)
-            connection.execute(update(MODEL_VERSION).where(mine).values(stage=should, share=_LIVE.get(should, 0.0)))
+            connection.execute(update(MODEL_VERSION).where(mine).values(stage=stage, share=share))
 
 
 def model_version(row: Mapping[str, Any]) -> ModelVersion:

@@ -13,8 +13,8 @@ from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.chain import Finding
 from mlops_assets.stores.records.entry import REGISTERED
+from mlops_assets.stores.records.lineage import UNDECIDED, Head
 from mlops_assets.stores.records.lineage import stages as decided_stages
-from mlops_assets.stores.records.model_version import REGISTERED as UNDECIDED
 from mlops_assets.stores.records.registered import lineage_of
 from mlops_assets.stores.registry import ALIASES, RegisteredVersion, Registry
 
@@ -96,19 +96,19 @@ def stages(around: Surroundings) -> list[Fault]:
     """Do the stages of the lineage follow from the aliases of the ledger?"""
     if around.ledger_faults:
         return [_NOT_COMPARED]
-    book, found = around.records.ledger, []
-    by_use_case: dict[str, dict[int, str]] = {}
+    by_use_case: dict[str, list[Head]] = {}
     for head in around.records.lineage.heads():
-        by_use_case.setdefault(head.use_case, {})[head.version] = head.stage
-    for use_case, met in by_use_case.items():
-        decided = decided_stages(book.entries(use_case))
-        wrong = [
-            f"{use_case}@{version} is {stage} in its lineage, by the ledger {should}"
-            for version, stage in met.items()
-            if stage != (should := decided.get(version, UNDECIDED))
-        ]
+        by_use_case.setdefault(head.use_case, []).append(head)
+    found = []
+    for use_case, heads in by_use_case.items():
+        decided = decided_stages(around.records.ledger.entries(use_case))
         mend = partial(around.records.restage, use_case)
-        found += [Fault(what, "`mlops doctor --repair` brings it in step with the ledger", mend) for what in wrong]
+        for head in heads:
+            stage, share = decided.get(head.version, UNDECIDED)
+            if (head.stage, head.share) != (stage, share):
+                met, should = f"{head.stage} ({head.share:.0%})", f"{stage} ({share:.0%})"
+                what = f"{head.name} is {met} in its lineage, by the ledger {should}"
+                found.append(Fault(what, "`mlops doctor --repair` brings it in step with the ledger", mend))
     return found
 
 

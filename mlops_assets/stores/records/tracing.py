@@ -26,9 +26,8 @@ from sqlalchemy import (
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.records.database import Database
 from mlops_assets.stores.records.lineage import Head, Prediction, model_version
-from mlops_assets.stores.records.model_version import COMMIT, WHOLE_KEYS, ModelVersion
+from mlops_assets.stores.records.model_version import ALIASES, COMMIT, WHOLE_KEYS, ModelVersion
 from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
-from mlops_assets.stores.registry import ALIASES
 
 PREDICTION_ID, VERSION, ALIAS = "prediction", "version", "alias"
 _MODEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._=-]{0,127})@(.*)")

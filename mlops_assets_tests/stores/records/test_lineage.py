@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from mlops_assets.declare import DataError
-from mlops_assets.stores.records import Records
+from mlops_assets.stores import registry
+from mlops_assets.stores.records import Records, model_version
 from mlops_assets.stores.records.lineage import Prediction
 from mlops_assets.stores.records.tables import LINEAGE_KEY
 from mlops_assets_tests.stores.records.clerk import alias
@@ -98,6 +99,10 @@ def test_a_row_that_comes_late_has_the_stage_that_was_decided(records: Records, 
         records.register(model(version))
 
     assert stages(records) == {1: ("archived", 0.0), 2: ("champion", 1.0)}
+
+
+def test_the_registry_and_the_records_have_the_same_aliases() -> None:
+    assert model_version.ALIASES == registry.ALIASES and set(registry.ALIASES) <= set(model_version.STAGES)
 
 
 def test_another_use_case_keeps_its_own_stages(records: Records) -> None:
