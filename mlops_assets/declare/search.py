@@ -10,7 +10,7 @@ from mlops_assets.declare.checking import freeze, refuse
 
 Plain = bool | int | float | str | None  # what a hyperparameter of a space may be
 
-OURS = ("random_state", "n_jobs", "warm_start", "verbose")  # set by the project, or of no effect on what is learned
+_OURS = ("random_state", "n_jobs", "warm_start", "verbose")  # set by the project, or of no effect on what is learned
 _MOST_POINTS = 10_000  # of a grid: beyond that a handful of trials says nothing about it
 
 
@@ -57,7 +57,7 @@ def _values(name: object, values: object) -> tuple[Plain, ...]:
     field = f"space[{name!r}]"
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_{1,2}[A-Za-z0-9]+)*", name):
         raise refuse("Search", "space", name, "is no hyperparameter's name", "e.g. 'learning_rate'")
-    if name.rpartition("__")[2] in OURS:
+    if name.rpartition("__")[2] in _OURS:
         raise refuse("Search", field, values, "is set by the project", "search what the model learns with")
     if not isinstance(values, tuple | list) or not values:
         raise refuse("Search", field, values, "must be a tuple of values", "e.g. (15, 31)")

@@ -77,6 +77,9 @@ def test_an_interrupted_fit_goes_on_where_it_was_and_learns_the_same(where: str,
 
     assert fit(kept) == (plain, [15, 20])
     assert told == [f"The fit goes on after iteration 10, from checkpoint checkpoints/{KEY}/fit.checkpoint."]
+    kept.clear()
+    assert kept.load(MODEL, 4) is None
+    assert len(told) == 1
 
 
 def test_a_fit_that_has_no_checkpoint_yet_says_nothing(tmp_path: Path) -> None:
