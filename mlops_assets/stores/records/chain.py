@@ -63,7 +63,8 @@ def end_findings(connection: Connection, head: Head) -> list[Finding]:
     if seq > last:
         gone = f"entries {last + 1} to {seq} of the ledger were written and are gone: it was cut off, or is an old copy"
         return [Finding("cut", gone, f"{_BACKUP}; to begin anew, move the database and its head away together")]
-    there = connection.execute(select(LEDGER.c.hash).where(LEDGER.c.seq == seq)).scalar_one_or_none() or ""
+    with _any_bytes(connection):
+        there = connection.execute(select(LEDGER.c.hash).where(LEDGER.c.seq == seq)).scalar_one_or_none() or ""
     if there != hash_:
         other = f"entry {seq} of the ledger is another than its head {head} names: it was rewritten"
         return [Finding("rewritten", other, _BACKUP)]

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.declare import DamagedError
@@ -58,6 +58,7 @@ def test_a_whole_ledger_has_no_findings(copy: Path) -> None:
     assert kinds(copy) == []
 
 
+@settings(deadline=None)  # a machine at work is not a failure
 @given(data=st.data())
 def test_any_changed_byte_of_any_column_of_any_entry_is_found(
     written: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -83,6 +84,16 @@ def test_a_value_of_another_type_is_found(copy: Path, column: str, value: object
     tamper(copy, (f"UPDATE ledger SET {column} = ? WHERE seq = 2", (value,)))  # noqa: S608
 
     assert "changed" in kinds(copy)
+
+
+@pytest.mark.parametrize("seq", range(1, COUNT + 1))
+def test_a_hash_that_is_no_text_any_more_is_found_and_nothing_is_appended_to_it(copy: Path, seq: int) -> None:
+    tamper(copy, ("UPDATE ledger SET hash = CAST(? AS TEXT) WHERE seq = ?", (b"\xff" * 64, seq)))
+
+    assert "changed" in kinds(copy)
+    if seq == COUNT:
+        with Records(copy) as records, pytest.raises(DamagedError, match="it was rewritten"):
+            records.ledger.append(**decision(9))
 
 
 def test_an_entry_that_is_gone_from_the_middle_is_a_gap(copy: Path) -> None:
