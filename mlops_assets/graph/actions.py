@@ -120,7 +120,7 @@ def inputs_of(upstream: Mapping[str, Upstream]) -> dict[str, str]:
 
 
 def once(
-    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    context: dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
     store: AssetStore,
     action: Action,
     make: Callable[[], Artifact],
@@ -139,7 +139,7 @@ def once(
     if len(whole) < len(found) or not valid(whole[-1][1]):
         return Made(artifact=make(), action=action)
     for ref, _ in whole[:-1]:
-        store.publish_again(ref, run=context.run_id, created_at=now())
+        store.publish_again(ref, run=context.run.run_id, created_at=now())
     return Made(artifact=whole[-1][1], action=action, known=whole[-1][0])
 
 

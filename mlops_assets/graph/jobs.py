@@ -6,6 +6,8 @@
 | `<use case>_train` | trained_model, registry_entry, feature_catalogue (which tells of the new version) |
 | `<use case>_monitor` | drift_report |
 | `<use case>_lifecycle` | all of them |
+
+`<use case>_reproduce` (`proof.py`) makes no asset and has no partitions: it proves a registered version.
 """
 
 import dagster as dg

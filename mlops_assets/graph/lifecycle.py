@@ -9,6 +9,7 @@ from mlops_assets.graph.ingest import LandingZone, raw_data, validated_dataset
 from mlops_assets.graph.jobs import jobs, weekly_schedule
 from mlops_assets.graph.monitoring import drift_report
 from mlops_assets.graph.online import FeatureStore, online_features
+from mlops_assets.graph.proof import reproduce_job
 from mlops_assets.graph.recording import Books
 from mlops_assets.graph.registry import registry_entry, tracker_key
 from mlops_assets.graph.sensors import registrations
@@ -41,7 +42,7 @@ def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
             drift_report(use_case),
         ],
         asset_checks=[served_equals_trained(use_case)],
-        jobs=list(declared.values()),
+        jobs=[*declared.values(), reproduce_job(use_case, settings)],
         schedules=[weekly_schedule(use_case, declared["lifecycle"])],
         sensors=[registrations(use_case, declared["train"], settings)],
         resources={tracker_key(use_case): mlflow_tracking.configured(tracker)},

@@ -8,17 +8,20 @@ that history projected in memory, and the check says so.
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 
+from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.online import OnlineStore
 from mlops_assets.core.online.ordered import moment
 from mlops_assets.core.online.series import SERIES, incomplete
 from mlops_assets.core.online.skew import projected, served_skew
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
+from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.features import TABLE, feature_step, history
 from mlops_assets.graph.online import SNAPSHOTS, WEEK, FeatureStore, first_question
@@ -26,11 +29,40 @@ from mlops_assets.graph.steps import refusals
 from mlops_assets.graph.storage import Store, Upstream
 from mlops_assets.stores.refs import Ref
 
+CHECK = "served_check"  # an artifact beside the assets: the outcome of a week that the live store no longer holds
 SERVED = 1000  # requests of a week that are served again, evenly over its time
+
+
+def skew_step(use_case: UseCase) -> Step:
+    """What the outcome depends on where the live store cannot be asked: nothing but what is stored."""
+    return Step(
+        use_case=use_case,
+        artifact=CHECK,
+        makes=(compared, projected),
+        sees=("name", "partitions", "tables", "requests", "label", "features"),
+        reads={"features": Reads(artifact="feature_table"), **feature_step(use_case).reads},
+    )
+
+
+def compared(use_case: UseCase, table: pa.Table, past: "History", online: OnlineStore | None) -> dict[str, Any]:
+    """The outcome as JSON values; from a store projected in memory where `online` is None."""
+    asked = _sample(use_case, past.weeks[max(past.weeks)][use_case.request_table.name])
+    keys = list(use_case.request_table.key)
+    trained = table.join(asked.select(keys), keys, join_type="inner")
+    found = served_skew(use_case, trained, asked, past, online or projected(use_case, past))
+    return {
+        "judged": found.judged,
+        "passed": found.judged and found.first is None,
+        "sentence": found.sentence,
+        "compared": found.compared,
+        "values_differ": found.values_differ,
+        "by_feature": [list(pair) for pair in found.by_feature],
+    }
 
 
 def served_equals_trained(use_case: UseCase) -> dg.AssetChecksDefinition:
     """The skew check."""
+    step = skew_step(use_case)
 
     @dg.asset_check(
         name="served_equals_trained",
@@ -43,25 +75,31 @@ def served_equals_trained(use_case: UseCase) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, store: Store, feature_store: FeatureStore) -> dg.AssetCheckResult:
         with refusals():
             partition = partition_of(context, use_case)
-            table = store.assets.load(f"{use_case.name}/feature_table", partition).tables[TABLE]
-            validated = feature_step(use_case).upstream(store.assets, partition)["validated"]
-            past = History(use_case, validated)
-            asked = _sample(use_case, past.weeks[partition][use_case.request_table.name])
-            keys = list(use_case.request_table.key)
-            trained = table.join(asked.select(keys), keys, join_type="inner")
+            read = step.upstream(store.assets, partition)
+            past = History(use_case, read["validated"])
+
+            def outcome(online: OnlineStore | None) -> dict[str, Any]:
+                return compared(step.seen, read["features"].one().tables[TABLE], past, online)
+
             with feature_store.store(use_case) as online:
-                lacks = _lacks(use_case, online, validated.refs, partition)
-                found = served_skew(use_case, trained, asked, past, projected(use_case, past) if lacks else online)
-        source = f"Projected from the validated history, since {lacks}. " if lacks else ""
+                lacks = _lacks(use_case, online, read["validated"].refs, partition)
+                if lacks:  # from what is stored alone, so it is worked out once
+                    action = step.action(partition, inputs_of(read))
+                    made = once(context, store.assets, action, lambda: Artifact(records={CHECK: outcome(None)}))
+                    store.publish(made, context.run.run_id)
+                    found: dict[str, Any] = made.artifact.records[CHECK]
+                else:
+                    found = outcome(online)
+        sentence = (f"Projected from the validated history, since {lacks}. " if lacks else "") + found["sentence"]
         return dg.AssetCheckResult(
-            passed=found.judged and found.first is None,
-            description=source + found.sentence,
-            severity=dg.AssetCheckSeverity.ERROR if found.judged else dg.AssetCheckSeverity.WARN,
+            passed=found["passed"],
+            description=sentence,
+            severity=dg.AssetCheckSeverity.ERROR if found["judged"] else dg.AssetCheckSeverity.WARN,
             metadata={
-                "in words": source + found.sentence,
-                "values compared": found.compared,
-                "values that differ": found.values_differ,
-                "by feature": showing.records({"feature": n, "values that differ": c} for n, c in found.by_feature),
+                "in words": sentence,
+                "values compared": found["compared"],
+                "values that differ": found["values_differ"],
+                "by feature": showing.records({"feature": n, "values that differ": c} for n, c in found["by_feature"]),
             },
         )
 

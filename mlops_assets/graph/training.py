@@ -33,6 +33,8 @@ from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Made, Store, Upstream
 from mlops_assets.stores.checkpoints import StoredCheckpoints
 from mlops_assets.stores.models import dump
+from mlops_assets.stores.provenance import cpu_kernels
+from mlops_assets.stores.recorded_model import KERNELS
 
 TRIAL = "trial"  # an artifact beside the assets: `<use case>/trial@<week>.<key of the trial>`
 PLOTS = ("trials", "calibration", "importances", "weekly")  # SVG blobs of the artifact
@@ -66,8 +68,12 @@ def training_step(use_case: UseCase) -> Step:
 
 def trial_action(step: Step, features: Upstream, partition: str, trial: Trial) -> Action:
     """The action of one trial of a week (`step`: `trial_step`): what it depends on beside is its parameters."""
-    more = {"trial": trial.key, **{f"trial.{name}": value for name, value in trial.params.items()}}
-    return step.action(f"{partition}.{trial.key}", features.versions, more)
+    return step.action(f"{partition}.{trial.key}", features.versions, trial_facts(trial))
+
+
+def trial_facts(trial: Trial) -> dict[str, Any]:
+    """What the configuration of a trial is beside the declaration."""
+    return {"trial": trial.key, **{f"trial.{name}": value for name, value in trial.params.items()}}
 
 
 def make_trial(use_case: UseCase, weeks: Mapping[str, pa.Table], trial: Trial, checkpoints: Checkpoints) -> Artifact:
@@ -185,7 +191,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
                     for week, artifact in features.artifacts().items()
                 }
                 results = [store.assets.load_ref(ref).records[TRIAL] for ref in tried]
-                return make(step.seen, weeks, results, kept)
+                return replace(make(step.seen, weeks, results, kept), about={KERNELS: list(cpu_kernels())})
 
             made = replace(once(context, store.assets, action, work), published=kept.clear)
         return dg.Output(made, metadata=_metadata(use_case, made.artifact))
