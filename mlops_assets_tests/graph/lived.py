@@ -5,8 +5,9 @@ A copy shares the folder of the tracker's files, whose place the tracker's datab
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
+from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ import dagster as dg
 from mlops_assets.graph import catalogue, features, ingest, monitoring, registry, training
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.registry import Registry
-from mlops_assets_tests.graph.world import WEEKS, World, opened, reason, small_world
+from mlops_assets_tests.graph.world import WEEKS, World, land, opened, reason
 
 WEEK = WEEKS[3]  # the newest that has lived
 NAME = "thin_delays"
@@ -34,19 +35,32 @@ MAKERS: dict[str, tuple[ModuleType, str]] = {
 
 
 def build(folder: Path) -> None:
-    """Three weeks make a model, the fourth makes another."""
-    with small_world(folder) as world:
+    """Three weeks make a model (`three`), the fourth makes another (`four`); `artifacts` are the tracker's files."""
+    with _stood(folder, "three") as world:
         for week in WEEKS[:2]:
             assert reason(world.run("data", week)) == ""
-        for week in WEEKS[2:4]:
-            assert reason(world.run("lifecycle", week)) == ""
+        assert reason(world.run("lifecycle", WEEKS[2])) == ""
+    shutil.copytree(folder / "three", folder / "four")
+    with _stood(folder, "four") as world:
+        assert reason(world.run("lifecycle", WEEKS[3])) == ""
+
+
+def artifacts(built: Path) -> str:
+    """Where the tracker's files of all copies are."""
+    return (built / "artifacts").as_uri()
+
+
+def _stood(built: Path, name: str) -> AbstractContextManager[World]:
+    if not (built / name).exists():
+        land(built / name)
+    return opened(built / name, artifacts=artifacts(built))
 
 
 @contextmanager
-def copied(built: Path, folder: Path) -> Iterator[World]:
+def copied(built: Path, folder: Path, name: str = "four") -> Iterator[World]:
     """A copy that stands in `folder`."""
-    shutil.copytree(built, folder, dirs_exist_ok=True)
-    with opened(folder, artifacts=(built / "mlflow" / "artifacts").as_uri()) as world:
+    shutil.copytree(built / name, folder, dirs_exist_ok=True)
+    with opened(folder, artifacts=artifacts(built)) as world:
         yield world
 
 
@@ -60,7 +74,10 @@ def reused(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 
 
 def watch(put: Callable[[Any, str, Any], None], tell: Callable[[str], None]) -> None:
-    """Have `tell` called with the artifact's name before each piece of real work; `put` is setattr or a test's own."""
+    """Have `tell` called before each piece of real work with the artifact's name, for a trial "trial.<its key>".
+
+    `put` is setattr or a test's own.
+    """
     for artifact, (module, name) in MAKERS.items():
         put(module, name, _watched(artifact, getattr(module, name), tell))
 
@@ -68,15 +85,17 @@ def watch(put: Callable[[Any, str, Any], None], tell: Callable[[str], None]) -> 
 def _watched(artifact: str, make: Callable[..., Any], tell: Callable[[str], None]) -> Callable[..., Any]:
     @wraps(make)
     def watched(*given: Any) -> Any:
-        tell(artifact)
+        tell(f"{artifact}.{given[2].key}" if artifact == "trial" else artifact)
         return make(*given)
 
     return watched
 
 
-def files(store: str) -> dict[str, bytes]:
-    """Every file of a store by its path."""
-    return {str(path.relative_to(store)): path.read_bytes() for path in Path(store).rglob("*") if path.is_file()}
+def files(store: str) -> dict[str, str]:
+    """The hash of every file of a store by its path."""
+    return {
+        str(p.relative_to(store)): blake2b(p.read_bytes()).hexdigest() for p in Path(store).rglob("*") if p.is_file()
+    }
 
 
 def tracked(world: World) -> list[tuple[str, str]]:

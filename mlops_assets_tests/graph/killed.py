@@ -1,0 +1,147 @@
+"""A process that runs jobs of the small world's real graph, which can be killed at any instant.
+
+Run as a program it reads orders from stdin, one JSON line each, forks a child that runs the job, has it killed when
+ordered, and answers with the child's exit status. Forking from a process that has imported everything, and never
+started a thread, saves the seconds of imports for each kill.
+
+| order | what |
+|---|---|
+| `folder`, `artifacts`, `job`, `week` | where the world stands, what is run |
+| `crash_at` | as MLOPS_CRASH_AT: "object.written:3" |
+| `event` | [event type, step key, "before" or "after" it is recorded] |
+| `call` | ["module:Class.method", "before" or "after", which call] |
+| `kill_after_s` | seconds from the fork |
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.stores.settings import settings
+from mlops_assets_tests.graph.lived import watch
+from mlops_assets_tests.graph.world import World, reason, small_use_case
+
+MODEL = small_use_case().model
+CASE = replace(small_use_case(), model=replace(MODEL, checkpoint_every=3))  # two checkpoints in a fit
+WORK = "work.log"  # one line for each piece of work that was begun
+SHIPPED = Path(__file__).parents[2] / "data" / "dagster" / "dagster.yaml"
+# what steps print would be kept by processes of their own, which outlive a kill
+QUIET = "compute_logs: {module: dagster._core.storage.noop_compute_log_manager, class: NoOpComputeLogManager}\n"
+
+
+@contextmanager
+def standing(folder: Path, artifacts: str) -> Iterator[World]:
+    """The world that stands in a folder, with a Dagster instance on disk, set up as the shipped one but for logs."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    (home / "dagster.yaml").write_text(SHIPPED.read_text() + QUIET)
+    places = replace(settings({"MLOPS_DATA": str(folder)}), artifacts=artifacts)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield World.of(folder, CASE, places, instance)
+
+
+def run(order: dict[str, Any]) -> str:
+    """The job, as ordered; why it failed, or nothing."""
+    folder = Path(order["folder"])
+
+    def begun(work: str) -> None:
+        with (folder / WORK).open("a") as log:
+            log.write(f"{work}\n")
+
+    watch(setattr, begun)
+    if "event" in order:
+        _die_at_event(*order["event"])
+    if "call" in order:
+        _die_at_call(*order["call"])
+    with standing(folder, order["artifacts"]) as world:
+        return reason(world.run(order["job"], order["week"]))
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_at_event(kind: str, step: str, when: str) -> None:
+    def meant(_: object, entry: Any, *__: object, **___: object) -> bool:
+        event = entry.dagster_event
+        return event is not None and event.event_type_value == kind and str(event.step_key).endswith(step)
+
+    _wrap(dg.DagsterInstance, "handle_new_event", when, meant)
+
+
+def _die_at_call(named: str, when: str, turn: int) -> None:
+    module, _, path = named.partition(":")
+    owner, _, method = path.rpartition(".")
+    calls: list[None] = []
+
+    def meant(*_: object, **__: object) -> bool:
+        calls.append(None)
+        return len(calls) == turn
+
+    _wrap(getattr(import_module(module), owner) if owner else import_module(module), method, when, meant)
+
+
+def _wrap(owner: Any, method: str, when: str, meant: Callable[..., bool]) -> None:
+    plain = getattr(owner, method)
+
+    @wraps(plain)
+    def wrapped(*given: Any, **named: Any) -> Any:
+        dies = meant(*given, **named)
+        if dies and when == "before":
+            _die()
+        answer = plain(*given, **named)
+        if dies:
+            _die()
+        return answer
+
+    setattr(owner, method, wrapped)
+
+
+def _warm(order: dict[str, Any]) -> None:
+    """What a child would import and parse, once for all of them."""
+    for name in ("mlflow.tracking", "mlflow.sklearn", "dagster_mlflow.resources", "duckdb", "ibis", "skops.io",
+                 "matplotlib.backends.backend_svg", "pandera.pandas", "sklearn.ensemble",
+                 "alembic.command"):  # fmt: skip
+        import_module(name)
+    places = settings({"MLOPS_DATA": order["folder"]})
+    World.of(Path(order["folder"]), CASE, places, None)  # type: ignore[arg-type]  # only its graph is built
+
+
+def _serve() -> None:
+    for number, line in enumerate(sys.stdin):
+        order = json.loads(line)
+        if number == 0:
+            _warm(order)
+            assert threading.active_count() == 1
+        child = os.fork()
+        if child == 0:
+            os.environ["MLOPS_CRASH_AT"] = order.get("crash_at", "")
+            try:
+                failed = run(order)
+            except BaseException as error:
+                failed = repr(error)
+            sys.stderr.write(f"{failed}\n" if failed else "")
+            sys.stderr.flush()
+            os._exit(1 if failed else 0)
+        if "kill_after_s" in order:
+            time.sleep(order["kill_after_s"])
+            os.kill(child, signal.SIGKILL)  # if it has ended, its number is still its own until waited for
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _serve()

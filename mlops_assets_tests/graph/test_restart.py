@@ -1,0 +1,199 @@
+"""Killed with -9 anywhere in the real graph and run again, a week ends as if nothing had happened; no work is lost."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops_assets.core.search import trials
+from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.crashpoints import CHECKPOINT_POINTS, ONLINE_POINTS, POINTS
+from mlops_assets.stores.fsck import fsck
+from mlops_assets.stores.records import Records
+from mlops_assets.stores.records.ledger import CRASH_POINTS
+from mlops_assets_tests.graph import lived
+from mlops_assets_tests.graph.killed import CASE, WORK, standing
+from mlops_assets_tests.graph.lived import NAME, WEEK
+from mlops_assets_tests.graph.world import World
+
+ROOT = Path(__file__).parents[2]
+KILLED = -signal.SIGKILL
+TRIALS = [trial.key for trial in trials(CASE.model)]
+STEPS = (
+    "raw_data", "validated_dataset", "feature_table", "online_features", "feature_table_served_equals_trained",
+    "plan_trials", *(f"trial[{key}]" for key in TRIALS), "fit", "registry_entry", "drift_report", "feature_catalogue",
+)  # fmt: skip
+STORE = "mlops_assets.graph.storage:Store.publish"
+REGISTRY = "mlops_assets.stores.registry:Registry"
+RECORDS = "mlops_assets.stores.records:Records"
+Kill = dict[str, object]
+Run = Callable[..., int]
+
+
+def boundary(step: str, when: str = "before") -> Kill:
+    """Dead when a step has stored its result and Dagster does not know yet ("before"), or just does ("after")."""
+    return {"event": ["STEP_SUCCESS", step, when]}
+
+
+def call(named: str, when: str = "after", turn: int = 1) -> Kill:
+    return {"call": [named, when, turn]}
+
+
+@pytest.fixture(scope="module")
+def run(built: Path) -> Iterator[Run]:
+    """Give the process an order, get its child's exit status."""
+    quiet = {
+        **os.environ,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "passive",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlops_assets_tests.graph.killed"],
+        cwd=ROOT, env=os.environ | quiet, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None and process.stdout is not None
+
+    def ordered(folder: Path, **kill: object) -> int:
+        order = {"folder": str(folder), "artifacts": lived.artifacts(built), "job": "lifecycle", "week": WEEK, **kill}
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    yield ordered
+    process.stdin.close()
+    process.wait(timeout=60)
+
+
+def begun(folder: Path) -> list[str]:
+    """The work that was begun in a folder, in order."""
+    log = folder / WORK
+    return log.read_text().split() if log.exists() else []
+
+
+def state(world: World) -> dict[str, Any]:
+    """All that must be the same however a week came about: nothing of instants, runs and addresses."""
+    refs = world.store.refs
+    newest = [refs.latest(asset, key) for asset in refs.assets() for key in refs.partitions(asset)]
+    passing = ("registered_at", "dagster_run", "mlflow_run", "mlflow_url", "dagster_url")
+    with Records(world.places.records) as records:
+        entries = [(e.kind, e.subject, e.why, e.evidence) for e in records.ledger.entries()]
+        rows = [asdict(row) for row in (records.lineage.get(NAME, n) for n in (1, 2, 3)) if row is not None]
+        aliases, wrong = records.aliases(NAME), records.ledger.verify()
+    return {
+        "store": {f"{r.asset}@{r.partition}": (r.data_version, r.action_key, r.inputs) for r in newest if r},
+        "ledger": entries,
+        "ledger is wrong": wrong,
+        "lineage": [{name: value for name, value in row.items() if name not in passing} for row in rows],
+        "aliases": aliases,
+        "versions": [{n: v for n, v in one.items() if n != "run"} for one in lived.versions(world)],
+        "checkpoints": [str(path) for path in Path(world.places.store).glob("checkpoints/*/*")],
+        "sound": fsck(world.store).is_sound,
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run: Run, built: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The state after the same run in one go."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copytree(built / "three", folder, dirs_exist_ok=True)
+    assert run(folder) == 0
+    work = begun(folder)
+    assert len(work) == len(set(work)) == 10  # eight assets, with three trials for the one of trials
+    with standing(folder, lived.artifacts(built)) as world:
+        return state(world)
+
+
+def finished(store: AssetStore, keys: dict[str, str]) -> set[str]:
+    """The work whose result is published, as `begun` names it."""
+    found = set()
+    for at, key in keys.items():
+        asset, _, partition = at.partition("@")
+        if any(ref.action_key == key for ref in store.history(asset, partition)):
+            artifact = asset.partition("/")[2]
+            found.add(f"trial.{partition.partition('.')[2]}" if artifact == "trial" else artifact)
+    return found
+
+
+def killed_and_finished(run: Run, built: Path, folder: Path, kills: list[Kill], undisturbed: dict[str, Any]) -> int:
+    """Kill the week as planned, then let it end. How many of the kills met it alive."""
+    shutil.copytree(built / "three", folder, dirs_exist_ok=True)
+    keys = {at: key for at, (_, key, _) in undisturbed["store"].items() if at.partition("@")[2].startswith(WEEK)}
+    store = AssetStore(folder / "store")
+    met = 0
+    for kill in [*kills, {}]:
+        before, done = begun(folder), finished(store, keys)
+        status = run(folder, **kill)
+        work = begun(folder)[len(before) :]
+        assert status in ((0, KILLED) if kill else (0,)), kill
+        assert not done & set(work), (kill, done, work)
+        assert len(work) == len(set(work)), (kill, work)
+        met += status == KILLED
+    with standing(folder, lived.artifacts(built)) as world:
+        found = state(world)
+    for what, expected in undisturbed.items():
+        assert found[what] == expected, (kills, what)
+    return met
+
+
+def test_a_few_kills_one_after_the_other_leave_what_an_undisturbed_run_leaves(
+    run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    kills = [
+        {"crash_at": "object.renamed:2"},
+        boundary("validated_dataset"),
+        boundary(f"trial[{TRIALS[0]}]", "after"),
+        {"crash_at": "checkpoint.renamed:2"},
+        call(f"{REGISTRY}.register"),
+        {"crash_at": "record.committed:3"},
+    ]
+
+    assert killed_and_finished(run, built, tmp_path, kills, undisturbed) == len(kills)
+
+
+@pytest.mark.slow
+def test_killed_at_every_step_boundary(run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    chains = [[boundary(step, when) for step in STEPS[start::2]]
+              for start, when in ((0, "before"), (1, "before"), (0, "after"), (1, "after"))]  # fmt: skip
+    for number, kills in enumerate(chains):
+        assert killed_and_finished(run, built, tmp_path / str(number), kills, undisturbed) == len(kills)
+
+
+@pytest.mark.slow
+def test_killed_around_each_publication_and_each_word_to_the_tracker(
+    run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    told = [call(f"{REGISTRY}.{word}", when) for word in ("log_training", "log_model", "register", "set_alias")
+            for when in ("before", "after")]  # fmt: skip
+    told += [call(f"{RECORDS}.{word}", when) for word in ("register", "set_alias") for when in ("before", "after")]
+    published = [call(STORE, when, 1 + turn % 3) for turn in range(9) for when in ("before", "after")]
+    for number, kills in enumerate((told, published[::2], published[1::2])):
+        met = killed_and_finished(run, built, tmp_path / str(number), kills, undisturbed)
+        assert met >= len(kills) - 2
+
+
+@pytest.mark.slow
+def test_50_seeded_kills_in_writes_and_at_any_instant(
+    run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    draw, met, number = random.Random(2013), 0, 0
+    points = [*POINTS, *ONLINE_POINTS, *CHECKPOINT_POINTS, *CRASH_POINTS]
+    draw.shuffle(points)
+    while met < 50:
+        kills: list[Kill] = [
+            {"crash_at": f"{points.pop()}:{draw.randint(1, 4)}"} if points and draw.random() < 0.6
+            else {"kill_after_s": draw.uniform(0.2, 6)}
+            for _ in range(draw.randint(3, 7))
+        ]  # fmt: skip
+        met += killed_and_finished(run, built, tmp_path / str(number), kills, undisturbed)
+        number += 1
+    assert number < 40
