@@ -17,6 +17,7 @@ from mlops_assets.cli import (
     history,
     lookup,
     quarantine,
+    reproduce,
     store,
     trace,
     training_set,
@@ -42,6 +43,7 @@ app.command("conformance")(conformance.conformance)
 app.command("training-set")(training_set.training_set)
 app.command("why")(why.why)
 app.command("trace")(trace.trace)
+app.command("reproduce")(reproduce.reproduce)
 app.command("history")(history.history)
 app.command("doctor")(doctor.doctor)
 

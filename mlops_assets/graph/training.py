@@ -44,6 +44,10 @@ ROWS = ("name", "partitions", "tables", "requests", "label", "features", "promot
 MODEL = ("estimator", "baseline", "seed", "min_weeks", "max_weeks", "max_rows", "validation_weeks", "excluded",
          "threads", "checkpoint_every")  # fmt: skip
 
+# of the drift policy, what a reference profile is built by; when a report is alarmed is no part of a model
+PROFILE = tuple(f"drift.{name}" for name in ("floor", "watch", "calibration", "min_rows", "stable_watch",
+                                             "stable_alarm", "ks", "min_reference_windows"))  # fmt: skip
+
 
 def _features(use_case: UseCase) -> dict[str, Reads]:
     return {"features": Reads(artifact="feature_table", start=1 - use_case.model.max_weeks, load="unbroken")}
@@ -61,7 +65,7 @@ def training_step(use_case: UseCase) -> Step:
         use_case=use_case,
         artifact="trained_model",
         makes=(make,),
-        sees=(*ROWS, "model", "drift"),
+        sees=(*ROWS, "model", *PROFILE),
         reads=_features(use_case),
     )
 
