@@ -33,7 +33,7 @@ def catalogue_step(use_case: UseCase) -> Step:
         use_case=use_case,
         artifact="feature_catalogue",
         makes=(make,),
-        sees=("name", "partitions", "tables", "requests", "label", "features", "model"),
+        sees=("name", "partitions", "tables", "requests", "label", "features", "model.excluded"),
         docs=True,
         reads={
             "features": Reads(artifact="feature_table"),

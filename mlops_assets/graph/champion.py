@@ -14,6 +14,8 @@ from mlops_assets.core.scoring import Scorer
 from mlops_assets.declare import UseCase
 from mlops_assets.stores.models import load
 
+# of the declared model, what whoever answers with a stored one reads
+ANSWERS = ("model.estimator.path", "model.estimator.trusted", "model.excluded")
 REACH = 52  # weeks a champion may have stood without a candidate
 BLOBS = ("model", "encoder")  # parts an entry takes over from the trained model, with `profile` and `evidence`
 

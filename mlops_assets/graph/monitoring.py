@@ -13,7 +13,7 @@ from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
-from mlops_assets.graph.champion import REACH, champion_of
+from mlops_assets.graph.champion import ANSWERS, REACH, champion_of
 from mlops_assets.graph.features import TABLE
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Store
@@ -32,7 +32,7 @@ def drift_step(use_case: UseCase) -> Step:
         use_case=use_case,
         artifact="drift_report",
         makes=(make,),
-        sees=("name", "partitions", "tables", "requests", "label", "features", "model", "drift"),
+        sees=("name", "partitions", "tables", "requests", "label", "features", *ANSWERS, "drift"),
         reads={
             "features": Reads(artifact="feature_table"),
             "entries": Reads(artifact="registry_entry", start=-REACH, end=-1, load="latest"),

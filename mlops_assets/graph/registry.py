@@ -17,7 +17,7 @@ from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
-from mlops_assets.graph.champion import REACH
+from mlops_assets.graph.champion import ANSWERS, REACH
 from mlops_assets.graph.features import TABLE
 from mlops_assets.graph.judging import entry_artifact, judge_candidate
 from mlops_assets.graph.recording import Books, is_registered, waiting, write_down
@@ -39,7 +39,7 @@ def registry_step(use_case: UseCase) -> Step:
         use_case=use_case,
         artifact="registry_entry",
         makes=(judge_candidate, entry_artifact),
-        sees=("name", "partitions", "tables", "requests", "label", "features", "model", "promotion"),
+        sees=("name", "partitions", "tables", "requests", "label", "features", *ANSWERS, "promotion"),
         reads={
             "trained": Reads(artifact="trained_model"),
             "features": Reads(artifact="feature_table", start=1 - use_case.model.validation_weeks, load="every"),
@@ -98,7 +98,7 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
                         tracker, use_case, store.assets, ref, candidate, verdict[0], run=context.run_id, page=page
                     )
                     made = entry_artifact(
-                        use_case, partition, candidate, entry, verdict, version.version, dict(version.tags)
+                        step.seen, partition, candidate, entry, verdict, version.version, dict(version.tags)
                     )
                     write_down(
                         records, store.assets, tracker, ref, made, version, run=context.run_id, page=page,
