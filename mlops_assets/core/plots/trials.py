@@ -3,8 +3,6 @@
 Here belongs the drawing of what `search.py` measured; nothing is computed. The same bytes for the same records.
 """
 
-from collections.abc import Sequence
-
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.plots.drawing import MODEL, OTHER, QUIET, new_figure, style, svg, words
 from mlops_assets.core.search import Searched, TrialResult
@@ -45,5 +43,5 @@ def trials_svg(search: Searched) -> bytes:
 
 def _told(result: TrialResult) -> str:
     """The trial's number and what it sets: "t02  max_features 0.25"."""
-    changed: Sequence[str] = [f"{name} {value}" for name, value in result.trial.changed.items()]
+    changed = [f"{name} {value}" for name, value in result.trial.changed.items()]
     return f"{result.trial.key.partition('_')[0]}  {', '.join(changed) or 'as declared'}"
