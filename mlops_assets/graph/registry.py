@@ -132,30 +132,39 @@ def _metadata(entry: Mapping[str, Any], row: ModelVersion | None, aliases: Mappi
         "in words": judgement["sentence"],
         "champion now": entry["champion"]["name"] if entry["champion"] else "none",
         "aliases": ", ".join(f"{alias} is {number}" for alias, number in aliases.items()) or "none",
-        "training data version": entry["data_version"],
         "training set": entry["training_set"],
+        "training data version": entry["data_version"],
         "model digest": entry["candidate_digest"],
-        "slices": showing.records(slices.table()),
-        "slices in words": slices.sentence,
     }
-    return shown | (lineage_metadata(row) if row else {})
+    told = {"slices in words": slices.sentence, "slices": showing.records(map(_slice, slices.table()))}
+    return shown | (_lineage(row) if row else {}) | told
 
 
-def lineage_metadata(row: ModelVersion) -> dict[str, Any]:
+def _slice(row: Mapping[str, Any]) -> dict[str, Any]:
+    """In few columns: each takes room from the words."""
+    bounds = "" if row["lower"] is None else f"{row['lower']:+.4f} .. {row['upper']:+.4f}"
+    named = {name: row[name] for name in ("slice", "says", "rows", "challenger", "champion", "improvement")}
+    return named | {"beyond chance": bounds}
+
+
+def _lineage(row: ModelVersion) -> dict[str, Any]:
     """Which data a model version was trained on, and where else that stands."""
     links = {"MLflow model": row.mlflow_url, "this page": row.dagster_url}
+    weeks = [{"week": w["partition"], "role": w["role"], **{n: w[n][:12] for n in _VERSIONS}} for w in row.weeks]
+    files = [{"week": f["partition"], "table": f["table"], "file": f["path"], "sha256": f["sha256"][:16]}
+             for f in row.files]  # fmt: skip
+    measured = {n: showing.number(value) for n, value in row.metrics.items() if n.startswith("validation_")}
     return {
-        "which data": showing.records({**week, **{k: week[k][:12] for k in _VERSIONS}} for week in row.weeks),
-        "files": showing.records({**file, "sha256": file["sha256"][:16]} for file in row.files),
+        "which data": showing.records(weeks),
         "the same by": f"mlops trace {row.name}",
         "commit": row.commit,
         **{name: dg.MetadataValue.url(url) for name, url in links.items() if url},
-        **{f"validation {n.removeprefix('validation_')}": showing.number(value)
-           for n, value in row.metrics.items() if n.startswith("validation_")},
-    }  # fmt: skip
+        **measured,
+        "files": showing.records(files),
+    }
 
 
-_VERSIONS = ("feature_table", "validated_dataset", "raw_data")
+_VERSIONS = ("raw_data", "validated_dataset", "feature_table")
 
 
 def _numbers(judgement: Mapping[str, Any]) -> dict[str, Any]:

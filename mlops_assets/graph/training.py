@@ -139,7 +139,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
     declared = {trial.key: trial for trial in trials(model)}
 
     @dg.op(
-        name="plan_trials",
+        name=f"{use_case.name}_plan_trials",
         ins={"features": dg.In(dg.Nothing)},
         out=dg.DynamicOut(str, io_manager_key="trial_keys"),
         retry_policy=TRANSIENT,
@@ -152,7 +152,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
             yield dg.DynamicOutput(key, mapping_key=key)
 
     @dg.op(
-        name="trial",
+        name=f"{use_case.name}_trial",
         out=dg.Out(dg.Nothing),
         retry_policy=TRANSIENT,
         description="Fits one set of hyperparameters without the tuning weeks and measures it on them.",
@@ -175,7 +175,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
         context.log.info(f"{key}: {result['metric']} {result['value']}" + (" (reused)" if made.known else ""))
 
     @dg.op(
-        name="fit",
+        name=f"{use_case.name}_fit",
         ins={"trials": dg.In(dg.Nothing)},
         retry_policy=TRANSIENT,
         description="Fits the chosen hyperparameters on all training rows and judges them on the validation weeks.",
@@ -216,7 +216,13 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
         **showing.owned(use_case),
     )
     def asset(features: Any) -> Any:
-        return fit(plan(features).map(trial).collect()) if declared else fit(features)
+        # Dagster wants definitions of one name once; a step is shown by its alias
+        last = fit.alias("fit")
+        return (
+            last(plan.alias("plan_trials")(features).map(trial.alias("trial")).collect())
+            if declared
+            else last(features)
+        )
 
     return asset
 
