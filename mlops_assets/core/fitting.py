@@ -97,7 +97,6 @@ class TrainedModel:
             "weekly": [asdict(week) for week in self.weekly],
             "window": self.window.to_json(),
             "seed": self.seed,
-            "threads": self.threads,
             "params": dict(self.params),
             "search": None if self.search is None else self.search.to_json(),
         }

@@ -195,7 +195,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
                     for week, artifact in features.artifacts().items()
                 }
                 results = [store.assets.load_ref(ref).records[TRIAL] for ref in tried]
-                return replace(make(step.seen, weeks, results, kept), about={KERNELS: list(cpu_kernels())})
+                return replace(make(step.seen, weeks, results, kept), about={KERNELS: list(cpu_kernels()), "threads": model.threads})
 
             made = replace(once(context, store.assets, action, work), published=kept.clear)
         return dg.Output(made, metadata=_metadata(use_case, made.artifact))
@@ -217,12 +217,10 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
     )
     def asset(features: Any) -> Any:
         # Dagster wants definitions of one name once; a step is shown by its alias
-        last = fit.alias("fit")
-        return (
-            last(plan.alias("plan_trials")(features).map(trial.alias("trial")).collect())
-            if declared
-            else last(features)
-        )
+        if not declared:
+            return fit.alias("fit")(features)
+        keys = plan.alias("plan_trials")(features)
+        return fit.alias("fit")(keys.map(trial.alias("trial")).collect())
 
     return asset
 
