@@ -195,7 +195,10 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
                     for week, artifact in features.artifacts().items()
                 }
                 results = [store.assets.load_ref(ref).records[TRIAL] for ref in tried]
-                return replace(make(step.seen, weeks, results, kept), about={KERNELS: list(cpu_kernels()), "threads": model.threads})
+                return replace(
+                    make(step.seen, weeks, results, kept),
+                    about={KERNELS: list(cpu_kernels()), "threads": model.threads},
+                )
 
             made = replace(once(context, store.assets, action, work), published=kept.clear)
         return dg.Output(made, metadata=_metadata(use_case, made.artifact))

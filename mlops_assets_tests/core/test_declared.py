@@ -236,7 +236,7 @@ class Shop:
         (cached, "cached"),
         (Shop, "Shop"),
     ],
-    ids=repr,
+    ids=["function", "nested", "nested twice", "lambda", "lambda of a class", "method", "partial", "cached", "class"],
 )
 def test_the_entry_of_a_function_is_the_top_level_definition_around_it(function: object, entry: str) -> None:
     assert entries_of(function) == [f"{__name__}.{entry}".rstrip(".")]
@@ -290,7 +290,7 @@ def test_a_function_held_by_a_function_is_an_entry_too() -> None:
 @pytest.mark.parametrize(
     "function",
     [adder(object()), adder({1}), Shop().total, "x".join, wrapped(plain, 1), functools.cache(double), str.join],
-    ids=repr,
+    ids=["object held", "set held", "bound", "builtin bound", "other name", "cached lambda", "builtin"],
 )
 def test_a_function_that_holds_what_cannot_be_told_is_refused(function: object) -> None:
     with pytest.raises(DeclarationError, match="make it a top-level function"):
