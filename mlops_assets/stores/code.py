@@ -52,7 +52,13 @@ def libraries(roots: Iterable[str]) -> dict[str, str]:
     brought = packages_distributions() if asked - SHAPED_BY.keys() else {}  # slow: it looks at all that is installed
     shaping = {name for root in asked for name in SHAPED_BY.get(root, brought.get(root, (root,)))}
     minor = ".".join(platform.python_version_tuple()[:2])
-    return {**library_versions(shaping), "python": minor}
+    return {**{name: _installed(name) for name in sorted(shaping)}, "python": minor}
+
+
+@cache  # milliseconds each, and every step asks
+def _installed(distribution: str) -> str:
+    """The version as this process first met it: what it has imported stays, whatever is installed later."""
+    return library_versions((distribution,))[distribution]
 
 
 @cache
