@@ -1,12 +1,11 @@
 """A registered model trained again from its recorded bytes, and compared with what was recorded.
 
 Nothing is published: trials and fit run in memory, by the functions that the steps of `training.py` are made of. Code
-that differs from the recorded one is taken from the recorded commit, set aside, and this very command runs there. What
-"reproduced" means stands in docs/decisions/0023.
+that differs from the recorded one is taken from the recorded commit (`recorded_code.py`). What "reproduced" means is in
+docs/decisions/0027.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
 
@@ -16,20 +15,18 @@ from mlops_assets.core.ingredients import Ingredient, differences, ingredients, 
 from mlops_assets.core.reproduction import Judgement, Reproduction, Side, judge, on_blas
 from mlops_assets.core.search import trials
 from mlops_assets.core.versions import record_version
-from mlops_assets.declare import DataError, MlopsError, UseCase
+from mlops_assets.declare import MlopsError, UseCase
+from mlops_assets.graph.recorded_code import Tell, by_the_recorded_code
 from mlops_assets.graph.storage import now
 from mlops_assets.graph.training import TRIAL, make, make_trial, training_step, trial_facts, trial_step
 from mlops_assets.stores.assets import AssetStore
-from mlops_assets.stores.checkout import checked_out, run_with
 from mlops_assets.stores.provenance import UNKNOWN, Provenance, cpu_kernels, provenance
 from mlops_assets.stores.recorded_model import Recorded, Registered, read_back, result_of
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.entry import REPRODUCED, Entry
 from mlops_assets.stores.settings import Settings
 
-COMMAND = ("mlops_assets.cli.main", "reproduce")  # how another commit's code is asked
 MOST = 20  # reasons that the ledger keeps
-Tell = Callable[[str, int, int], None]  # what is being done, how many steps are done, of how many
 
 
 class Code(Enum):
@@ -51,7 +48,7 @@ def reproduce(
 ) -> Reproduction:
     """Train a registered version again and compare; `threads` for the fits, instead of the declared number.
 
-    Whatever stands against it is a FAIL with the reason in it, also a damaged input. Raises nothing of its own.
+    Whatever stands against it is a FAIL with the reason in it, also a damaged input.
     """
     tell("reading what was recorded", 0, 1)
     recorded = read_back(AssetStore(places.store), model)
@@ -62,7 +59,7 @@ def reproduce(
     notes: tuple[str, ...] = ()
     amiss: tuple[str, ...] = ()
     if code is Code.RECORDED or (code is Code.AUTO and "code" in kinds):
-        aside = _by_the_recorded_code(model, places, threads, tell)
+        aside = by_the_recorded_code(model, places, threads, tell)
         if isinstance(aside, Reproduction):
             since = [f"here by now: {told(change)}" for change in changed if change.kind in ("code", "config")]
             return replace(aside, code=f"commit {model.ref.code['commit']}", notes=(*aside.notes, *since))
@@ -124,40 +121,6 @@ def _misnamed(model: Registered) -> list[str]:
     if model.digest == stored:
         return []
     return [f"the records name the model digest {model.digest[:12]}, the store has {stored[:12]}"]
-
-
-def _by_the_recorded_code(model: Registered, places: Settings, threads: int | None, tell: Tell) -> Reproduction | str:
-    """The same by the code of the recorded commit, which compares again; or why that cannot be."""
-    sha, dirty = str(model.ref.code.get("commit", UNKNOWN)), model.ref.code.get("dirty")
-    if sha == UNKNOWN or dirty is not False:
-        state = UNKNOWN if sha == UNKNOWN else f"{sha[:12]} with changes that were not committed"
-        return f"the recorded code cannot be fetched, its commit is {state}"
-    tell(f"training with the code of commit {sha[:12]}", 0, 1)
-    module, command = COMMAND
-    options = ["--here", "--json", *([] if threads is None else ["--threads", str(threads)])]
-    try:
-        with checked_out(places.root, sha) as folder:
-            exit_code, out, err = run_with(folder, module, [command, model.name, *options], _environ(places))
-    except DataError as refused:
-        return str(refused)
-    try:
-        return Reproduction.from_json(json.loads(out))
-    except (ValueError, KeyError, TypeError):
-        said = [line.strip(" │") for line in err.splitlines() if line.strip(" │╭╮╰╯─")] or ["it said nothing"]
-        return f"the code of commit {sha[:12]} cannot do it (exit code {exit_code}): {said[-1]}"
-
-
-def _environ(places: Settings) -> dict[str, str]:
-    """The same places for another process, whatever folder its code lies in."""
-    return {
-        "MLOPS_LANDING": places.landing,
-        "MLOPS_STORE": places.store,
-        "MLOPS_ONLINE": places.online,
-        "MLOPS_JOURNAL": places.journal,
-        "MLOPS_RECORDS": places.records,
-        "MLFLOW_TRACKING_URI": places.tracking_uri,
-        "DAGSTER_HOME": str(places.dagster_home),
-    }
 
 
 def _reproduction(

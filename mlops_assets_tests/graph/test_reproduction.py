@@ -12,7 +12,7 @@ import pytest
 from mlops_assets.core.reproduction import Reproduction
 from mlops_assets.core.search import Trial, trials
 from mlops_assets.declare import DataError, UseCase
-from mlops_assets.graph import actions, reproduction
+from mlops_assets.graph import actions, recorded_code, reproduction
 from mlops_assets.graph.reproduction import Code, reproduce, write_down
 from mlops_assets.stores import code
 from mlops_assets.stores.objects import object_path
@@ -206,8 +206,8 @@ def aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         def __exit__(self, *_: object) -> None:
             told["left"] = True
 
-    monkeypatch.setattr(reproduction, "run_with", run_with)
-    monkeypatch.setattr(reproduction, "checked_out", CheckedOut)
+    monkeypatch.setattr(recorded_code, "run_with", run_with)
+    monkeypatch.setattr(recorded_code, "checked_out", CheckedOut)
     return told
 
 
