@@ -12,6 +12,7 @@ import dagster as dg
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.versions import record_version
 from mlops_assets.declare import UseCase
+from mlops_assets.graph.steps import TrackerDown
 from mlops_assets.graph.storage import now
 from mlops_assets.graph.tracking import Tracker
 from mlops_assets.stores.assets import AssetStore
@@ -138,10 +139,6 @@ def waiting(records: Records, use_case: UseCase, trained: Ref, run: str) -> Iter
             f"registered when the tracker is back, by the sensor `{use_case.name}_registrations`, or by "
             f"`mlops backfill {use_case.name} --job train --from {trained.partition} --to {trained.partition}`."
         ) from error
-
-
-class TrackerDown(Exception):
-    """The tracker cannot be reached; worth another try."""
 
 
 def unreachable(error: BaseException) -> bool:

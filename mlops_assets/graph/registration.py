@@ -71,6 +71,7 @@ def register(
         trusted=use_case.model.estimator.trusted,
         files={"profile.json": profile},
     )
+    registry.finish_run(tracker.run_id)  # before there is a version: whoever is killed now, its run has ended
     return registry.register(use_case.name, model, metrics=metrics, tags=facts, **identity)
 
 

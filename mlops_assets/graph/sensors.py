@@ -41,7 +41,10 @@ def registrations(use_case: UseCase, train: UnresolvedAssetJobDefinition, settin
                 dg.RunRequest(
                     run_key=f"{entry.subject} {entry.seq}",  # a new failure is a new entry, and asked for again
                     partition_key=entry.facts["partition"],
-                    tags={"mlops/why": f"{entry.subject} waits since {entry.at} for the tracker"},
+                    tags={
+                        "mlops/why": f"{entry.subject} waits since {entry.at} for the tracker",
+                        "mlops/registration": use_case.name,  # one after the other: dagster.yaml
+                    },
                 )
                 for entry in due
             ]
@@ -51,11 +54,17 @@ def registrations(use_case: UseCase, train: UnresolvedAssetJobDefinition, settin
 
 
 def still_waiting(entries: Iterable[Entry]) -> list[Entry]:
-    """The newest entry of every training that waits, but for those that were registered since; oldest first."""
+    """The newest entry of every week whose training waits, oldest week first.
+
+    None waits that is registered (made again while the tracker was away), nor when the week has another model since.
+    """
     due: dict[str, Entry] = {}
+    registered: set[str] = set()
     for entry in entries:
+        week = entry.facts.get("partition", "")
         if entry.kind == WAITING:
-            due[entry.facts["trained_model"]] = entry
+            due[week] = entry
         elif entry.kind == REGISTERED:
-            due.pop(entry.facts["trained_model"], None)
-    return list(due.values())
+            registered.add(entry.facts["trained_model"])
+            due.pop(week, None)
+    return [due[week] for week in sorted(due) if due[week].facts["trained_model"] not in registered]

@@ -12,6 +12,10 @@ from mlops_assets.declare import MlopsError
 TRANSIENT = dg.RetryPolicy(max_retries=2, delay=1.0, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
+class TrackerDown(Exception):
+    """The tracker cannot be reached; worth another try. It says what becomes of the training."""
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Our own errors end the step at once: trying again would meet the same bytes. Others may be retried."""
@@ -33,7 +37,7 @@ def why_failed(events: Iterable[dg.DagsterEvent]) -> str:
         if failure is not None and failure.description:
             return f"{event.step_key}: {failure.description}"
         error = data.error
-        while error is not None and error.cause is not None:
+        while error is not None and error.cause is not None and error.cls_name != TrackerDown.__name__:
             error = error.cause
         return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
     return ""

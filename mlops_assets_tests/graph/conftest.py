@@ -11,7 +11,7 @@ from mlops_assets_tests.graph.world import World
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a world in which four weeks have lived; not to be changed."""
+    """The folder of worlds in which weeks have lived; not to be changed."""
     folder = tmp_path_factory.mktemp("built")
     build(folder)
     return folder
@@ -19,6 +19,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def world(built: Path, tmp_path: Path) -> Iterator[World]:
-    """A copy of it."""
+    """A copy of the one in which four weeks have lived."""
     with copied(built, tmp_path) as made:
         yield made
