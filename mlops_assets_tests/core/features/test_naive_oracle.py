@@ -32,13 +32,13 @@ def check_forms(world: World) -> None:
     assert one.equals(other)
 
 
-@settings(max_examples=500, derandomize=True, **PATIENT)
+@settings(max_examples=150, derandomize=True, **PATIENT)
 @given(histories())
 def test_every_feature_equals_the_naive_engine(world: World) -> None:
     check_naive(world)
 
 
-@settings(max_examples=150, derandomize=True, **PATIENT)
+@settings(max_examples=50, derandomize=True, **PATIENT)
 @given(histories())
 def test_the_native_and_the_portable_form_are_bit_identical(world: World) -> None:
     check_forms(world)

@@ -166,7 +166,8 @@ def test_a_question_that_a_later_row_could_answer_already_is_quarantined() -> No
                             rule=replace(readings.derived[-1].rule, column="Occupancy"))))  # fmt: skip
     same = AtRequest(name="cars", fn=lambda value: value, reads=("Occupancy",), kind=Kind.INT)
     late = replace(PARKING, tables=(table,), requests=Requests(table="readings", as_of="asked"), features=(same,),
-                   label=replace(PARKING.label, column="later"))  # fmt: skip
+                   label=replace(PARKING.label, column="later"),
+                   promotion=replace(PARKING.promotion, slices=()))  # fmt: skip
     rows = pa.Table.from_pylist([reading("a", 0, 49), reading("b", 0, 50), reading("b", 55, 1)], LANDED)
     verdict = validate(late, {"readings": rows}, "2016-11-07")["readings"]
 
