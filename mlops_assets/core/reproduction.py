@@ -107,7 +107,8 @@ def judge(recorded: Side, here: Side, *, blas: bool) -> Judgement:
     Bit for bit; but with other CPU kernels a model on BLAS has to answer the same rows within `TOLERANCE` alone.
     """
     differing = differences(recorded.actions, here.actions)
-    own = [told(change) for change in differing if change.kind != "input"]
+    made_of = [change for change in differing if change.kind != "input"]
+    own = [told(change) for change in sorted(made_of, key=lambda change: change.kind == "code")]  # code is often much
     reasons = [*recorded.amiss, *own, *here.amiss]
     if recorded.result is None or here.result is None:
         return _judged(reasons)

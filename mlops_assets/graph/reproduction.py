@@ -64,7 +64,7 @@ def reproduce(
             since = [f"here by now: {told(change)}" for change in changed if change.kind in ("code", "config")]
             return replace(aside, code=f"commit {model.ref.code['commit']}", notes=(*aside.notes, *since))
         amiss = (aside,)
-    elif code is Code.AUTO and "config" in kinds:
+    elif code is Code.AUTO and "config" in kinds and model.ref.code.get("dirty") is False:
         notes = (f"with the declaration of the recorded commit: mlops reproduce {model.name} --at-commit",)
     here = _train(use_case, model, recorded, tell)
     here = replace(here, amiss=(*here.amiss, *amiss, *_misnamed(model)))

@@ -92,6 +92,13 @@ def test_an_ingredient_that_differs_fails_though_the_result_is_equal() -> None:
     assert (found.verdict, found.reasons) == (Verdict.FAIL, ("config model.seed: 1 recorded, 2 here",))
 
 
+def test_values_and_libraries_are_named_before_code_which_is_often_much() -> None:
+    here = replace(ACTION, code={"mlops_assets.core.a": "function:1"}, config={"model.seed": 2}, libraries={"x": "1"})
+    found = judge(side(WHOLE), replace(side(WHOLE), actions={MODEL: here}), blas=False)
+
+    assert [reason.split()[0] for reason in found.reasons] == ["config", "library", "function"]
+
+
 def test_a_trial_that_comes_to_another_result_fails() -> None:
     found = judge(side(WHOLE), side(WHOLE, tried="b"), blas=False)
 

@@ -37,6 +37,12 @@ def proven(world: World, which: str = "1", **more: Any) -> Reproduction:
     return reproduce(world.use_case, version(world, which), world.places, **{"code": Code.HERE, **more})
 
 
+def clean(world: World) -> Registered:
+    """Version 1 as if it had been made at a clean commit."""
+    model = version(world, "1")
+    return replace(model, ref=replace(model.ref, code={**model.ref.code, "commit": "a" * 40, "dirty": False}))
+
+
 def object_of(world: World, ref: Ref, part: str) -> Path:
     return Path(world.places.store) / object_path(ref.parts[part].address, ref.parts[part].suffix)
 
@@ -115,13 +121,20 @@ def test_a_flipped_bit_in_what_the_model_left_is_named_though_the_training_comes
 
 
 def test_another_seed_is_named_with_both_digests(world: World) -> None:
-    made = proven(world.declaring(with_seed(world.use_case, 7)), code=Code.AUTO)
+    made = reproduce(with_seed(world.use_case, 7), clean(world), world.places)
 
     assert made.verdict == "FAIL"
     assert made.reasons[0] == f"config model.seed: {world.use_case.model.seed} recorded, 7 here"
     assert f"model digest: {made.digest_recorded[:12]} recorded, {str(made.digest_here)[:12]} here" in made.reasons
     assert made.digest_here != made.digest_recorded
     assert made.notes == (f"with the declaration of the recorded commit: mlops reproduce {NAME}@1 --at-commit",)
+
+
+def test_a_recorded_commit_that_cannot_be_fetched_is_no_advice(world: World) -> None:
+    model = version(world, "1")
+    dirty = replace(model, ref=replace(model.ref, code={**model.ref.code, "dirty": True}))
+
+    assert reproduce(with_seed(world.use_case, 7), dirty, world.places).notes == ()
 
 
 def test_another_version_of_a_library_is_named_though_the_result_is_equal(
@@ -179,12 +192,6 @@ def test_code_that_differs_and_cannot_be_fetched_is_named_by_function_with_both_
     assert made.reasons[0] == "function core.encoding.fit changed"
     assert said in made.reasons[-1]
     assert made.digest_here == made.digest_recorded  # the edit changed nothing about the result
-
-
-def clean(world: World) -> Registered:
-    """Version 1 as if it had been made at a clean commit."""
-    model = version(world, "1")
-    return replace(model, ref=replace(model.ref, code={**model.ref.code, "commit": "a" * 40, "dirty": False}))
 
 
 @pytest.fixture
