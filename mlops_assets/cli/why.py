@@ -24,13 +24,15 @@ def why(
 
     Named are changed functions, constants and classes, values of the declaration, library versions, input partitions.
     """
-    from mlops_assets.graph.why import explain
+    from mlops_assets.graph.why import explain, steps
     from mlops_assets.stores.settings import settings
 
     name, slash, artifact = asset.partition("/")
     if not slash:
         raise typer.BadParameter(f"asset {asset!r} must be 'use_case/artifact', e.g. 'flight_delays/trained_model'.")
     declared = use_case_named(name)
+    if artifact not in (known := steps(declared)):
+        raise typer.BadParameter(f"{name} has no asset {artifact!r}, must be one of {list(known)}.")
     found = explain(declared, artifact, week(declared, partition), settings(os.environ))
     if json:
         as_json(_document(found))

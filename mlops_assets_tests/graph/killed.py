@@ -29,8 +29,9 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.stores.settings import settings
-from mlops_assets_tests.graph.lived import watch
+from mlops_assets.graph.jobs import job_name
+from mlops_assets.stores.settings import Settings, settings
+from mlops_assets_tests.graph.lived import NAME, watch
 from mlops_assets_tests.graph.world import World, reason, small_use_case
 
 MODEL = small_use_case().model
@@ -47,9 +48,20 @@ def standing(folder: Path, artifacts: str) -> Iterator[World]:
     home = folder / "home"
     home.mkdir(exist_ok=True)
     (home / "dagster.yaml").write_text(SHIPPED.read_text() + QUIET)
-    places = replace(settings({"MLOPS_DATA": str(folder)}), artifacts=artifacts)
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield World.of(folder, CASE, places, instance)
+        yield World.of(folder, CASE, _places(folder, artifacts), instance)
+
+
+def job_of(folder: str, artifacts: str, job: str) -> dg.JobDefinition:
+    """A job of that world, as a process that re-executes a run finds it."""
+    instance: Any = None  # whoever executes brings it
+    return World.of(Path(folder), CASE, _places(Path(folder), artifacts), instance).defs.resolve_job_def(
+        job_name(NAME, job)
+    )
+
+
+def _places(folder: Path, artifacts: str) -> Settings:
+    return replace(settings({"MLOPS_DATA": str(folder)}), artifacts=artifacts)
 
 
 def run(order: dict[str, Any]) -> str:
@@ -115,8 +127,7 @@ def _warm(order: dict[str, Any]) -> None:
                  "matplotlib.backends.backend_svg", "pandera.pandas", "sklearn.ensemble",
                  "alembic.command"):  # fmt: skip
         import_module(name)
-    places = settings({"MLOPS_DATA": order["folder"]})
-    World.of(Path(order["folder"]), CASE, places, None)  # type: ignore[arg-type]  # only its graph is built
+    job_of(order["folder"], order["artifacts"], order["job"])
 
 
 def _serve() -> None:

@@ -9,12 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from mlops_assets.core.search import trials
+from mlops_assets.declare import DataError
+from mlops_assets.graph import training
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.crashpoints import CHECKPOINT_POINTS, ONLINE_POINTS, POINTS
 from mlops_assets.stores.fsck import fsck
@@ -23,7 +27,7 @@ from mlops_assets.stores.records.ledger import CRASH_POINTS
 from mlops_assets_tests.graph import lived
 from mlops_assets_tests.graph.killed import CASE, WORK, standing
 from mlops_assets_tests.graph.lived import NAME, WEEK
-from mlops_assets_tests.graph.world import World
+from mlops_assets_tests.graph.world import QUIET, World, reason
 
 ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL
@@ -96,6 +100,7 @@ def state(world: World) -> dict[str, Any]:
         "lineage": [{name: value for name, value in row.items() if name not in passing} for row in rows],
         "aliases": aliases,
         "versions": [{n: v for n, v in one.items() if n != "run"} for one in lived.versions(world)],
+        "runs of versions": [dict(map(reversed, lived.tracked(world)))[one["run"]] for one in lived.versions(world)],
         "checkpoints": [str(path) for path in Path(world.places.store).glob("checkpoints/*/*")],
         "sound": fsck(world.store).is_sound,
     }
@@ -158,6 +163,68 @@ def test_a_few_kills_one_after_the_other_leave_what_an_undisturbed_run_leaves(
     ]
 
     assert killed_and_finished(run, built, tmp_path, kills, undisturbed) == len(kills)
+
+
+def reexecuted(world: World, artifacts: str, failed: str) -> dg.JobExecutionResult:
+    """What `Re-execute` > `From failure` does in the UI."""
+    given = (str(world.folder), artifacts, "lifecycle")
+    return dg.execute_job(
+        dg.build_reconstructable_job("mlops_assets_tests.graph.killed", "job_of", given),
+        world.instance,
+        reexecution_options=dg.ReexecutionOptions.from_failure(failed, world.instance),
+        run_config=QUIET,
+        tags={"dagster/partition": WEEK},
+    )
+
+
+def test_a_run_that_failed_in_a_trial_goes_on_there_when_it_is_re_executed(
+    built: Path, tmp_path: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(built / "three", tmp_path, dirs_exist_ok=True)
+    work: list[str] = []
+    make_trial = training.make_trial
+
+    @wraps(make_trial)
+    def refused(case: Any, weeks: Any, trial: Any, checkpoints: Any) -> Any:
+        if trial.key == TRIALS[1]:
+            raise DataError("refused")
+        return make_trial(case, weeks, trial, checkpoints)
+
+    with standing(tmp_path, lived.artifacts(built)) as world:
+        with monkeypatch.context() as broken:
+            broken.setattr(training, "make_trial", refused)
+            failed = world.run("lifecycle", WEEK)
+        assert reason(failed) == f"{NAME}__trained_model.trial[{TRIALS[1]}]: refused"
+        lived.watch(monkeypatch.setattr, work.append)
+        with reexecuted(world, lived.artifacts(built), failed.run_id) as again:
+            assert again.success
+            began = [str(e.step_key) for e in again.all_events if e.event_type_value == "STEP_START"]
+
+        assert [step.partition("__")[2] for step in began] == [
+            f"trained_model.trial[{TRIALS[1]}]", "trained_model.fit", "registry_entry", "drift_report",
+            "feature_catalogue",
+        ]  # fmt: skip
+        assert work == [f"trial.{TRIALS[1]}", "trained_model", "registry_entry", "drift_report", "feature_catalogue"]
+        assert state(world) == undisturbed
+
+
+def test_a_run_that_was_killed_in_a_trial_goes_on_there_when_it_is_re_executed(
+    run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(built / "three", tmp_path, dirs_exist_ok=True)
+    assert run(tmp_path, event=["STEP_START", f"trial[{TRIALS[1]}]", "after"]) == KILLED
+    work: list[str] = []
+    with standing(tmp_path, lived.artifacts(built)) as world:
+        (killed,) = world.instance.get_runs()
+        world.instance.report_run_failed(killed)  # as run monitoring does for a process that is gone
+        lived.watch(monkeypatch.setattr, work.append)
+        with reexecuted(world, lived.artifacts(built), killed.run_id) as again:
+            assert again.success
+
+        done = {"raw_data", "validated_dataset", "feature_table", f"trial.{TRIALS[0]}"}
+        assert set(begun(tmp_path)) == done
+        assert not done & set(work)
+        assert state(world) == undisturbed
 
 
 @pytest.mark.slow

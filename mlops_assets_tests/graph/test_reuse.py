@@ -1,7 +1,7 @@
 """What was done is not done again, by whichever run, instance or branch; what changed is done again, and only that."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from mlops_assets.declare import UseCase
 from mlops_assets.graph import why
 from mlops_assets.graph.actions import ANEW
 from mlops_assets.graph.jobs import LIFECYCLE, STAGES
-from mlops_assets.stores import code
 from mlops_assets.stores.fsck import fsck
 from mlops_assets_tests.graph import lived
+from mlops_assets_tests.graph.conftest import Edited, in_function
 from mlops_assets_tests.graph.lived import MAKERS, NAME, WEEK, reused, watch
 from mlops_assets_tests.graph.world import World, reason
 
@@ -146,39 +146,6 @@ def test_a_damaged_result_is_made_anew_and_the_store_is_whole_again(
 # --- what an edit makes anew ---------------------------------------------------------------------------------------
 
 
-Edit = Callable[[str], str]
-
-
-@pytest.fixture
-def edited(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Edit], None]]:
-    """`edited(module, edit)`: from now on the module's source is another one, as far as actions see."""
-    read = code._reader
-
-    def edit_module(module: str, edit: Edit) -> None:
-        def reader(inside: object) -> Callable[[str], str | None]:
-            plain = read(inside)  # type: ignore[arg-type]
-            changed = edit(plain(module) or "")
-            return lambda name: changed if name == module else plain(name)
-
-        monkeypatch.setattr(code, "_reader", reader)
-        code._code.cache_clear()
-
-    yield edit_module
-    code._code.cache_clear()
-
-
-def in_function(name: str) -> Edit:
-    """A statement more in a function, and everything printed anew."""
-
-    def edit(text: str) -> str:
-        tree = ast.parse(text)
-        (found,) = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == name]
-        found.body.append(ast.parse("edited = True").body[0])
-        return ast.unparse(tree)
-
-    return edit
-
-
 def in_passing(text: str) -> str:
     """Comments, docstrings and formatting are others."""
     tree = ast.parse(text)
@@ -213,7 +180,7 @@ def slow(*case: object) -> object:
     ],
 )
 def test_an_edit_makes_exactly_the_steps_anew_that_reach_it(
-    anew: Anew, world: World, edited: Callable[[str, Edit], None], module: str, function: str, steps: set[str]
+    anew: Anew, world: World, edited: Edited, module: str, function: str, steps: set[str]
 ) -> None:
     before = world.versions()
     edited(f"mlops_assets.{module}", in_function(function))
@@ -225,16 +192,14 @@ def test_an_edit_makes_exactly_the_steps_anew_that_reach_it(
 
 @pytest.mark.parametrize("module", ["core.encoding", "core.validation.conform", "use_cases.flight_delays"])
 def test_another_comment_docstring_or_formatting_makes_nothing_anew(
-    anew: Anew, world: World, edited: Callable[[str, Edit], None], module: str
+    anew: Anew, world: World, edited: Edited, module: str
 ) -> None:
     edited(f"mlops_assets.{module}", in_passing)
 
     assert anew(world.declaring(world.use_case)) == set()
 
 
-def test_dagsters_code_version_is_the_steps_and_changes_with_it(
-    world: World, edited: Callable[[str, Edit], None]
-) -> None:
+def test_dagsters_code_version_is_the_steps_and_changes_with_it(world: World, edited: Edited) -> None:
     def shown(of: World) -> dict[str, str | None]:
         graph = of.defs.resolve_asset_graph()
         return {name: graph.get(dg.AssetKey([NAME, name])).code_version for name in LIFECYCLE}
