@@ -15,7 +15,7 @@ from mlops_assets.core.actions import Action
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.declared import config, entries_of
 from mlops_assets.core.versions import JSON
-from mlops_assets.declare import DamagedError, DataError, UseCase
+from mlops_assets.declare import DamagedError, UseCase
 from mlops_assets.declare.visible import visible
 from mlops_assets.graph.storage import Made, Upstream, now
 from mlops_assets.stores.actions import known
@@ -155,14 +155,3 @@ def stored(
     except DamagedError as damage:
         warn(f"the stored result of this action is made anew. {damage}")
         return None
-
-
-def done(store: AssetStore, action: Action) -> Ref:
-    """The publication of an action that an earlier step of the run has done. Raises DataError when it has not."""
-    ref = known(store, action)
-    if ref is None:
-        raise DataError(
-            f"{action.asset}@{action.partition} is not there as this run would make it: run it again from its first "
-            "step (`Re-execute` > `From failure` takes what was finished from the store)."
-        )
-    return ref

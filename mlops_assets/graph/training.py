@@ -26,7 +26,7 @@ from mlops_assets.core.training_set import RECORD, Reference, TrainingSet, refer
 from mlops_assets.core.training_window import training_window
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.actions import Reads, Step, done, once
+from mlops_assets.graph.actions import Reads, Step, once, stored
 from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.features import TABLE
 from mlops_assets.graph.steps import TRANSIENT, refusals
@@ -35,6 +35,7 @@ from mlops_assets.stores.checkpoints import StoredCheckpoints
 from mlops_assets.stores.models import dump
 from mlops_assets.stores.provenance import cpu_kernels
 from mlops_assets.stores.recorded_model import KERNELS
+from mlops_assets.stores.ref import Ref
 
 TRIAL = "trial"  # an artifact beside the assets: `<use case>/trial@<week>.<key of the trial>`
 PLOTS = ("trials", "calibration", "importances", "weekly")  # SVG blobs of the artifact
@@ -138,6 +139,21 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
     model, trial_of, step = use_case.model, trial_step(use_case), training_step(use_case)
     declared = {trial.key: trial for trial in trials(model)}
 
+    def tried(context: dg.OpExecutionContext, store: Store, features: Upstream, action: Action, one: Trial) -> Ref:
+        """The publication of a trial, taken from the store or done now."""
+        kept = _kept(store, action, use_case, context)
+
+        def work() -> Artifact:
+            weeks = {week: artifact.tables[TABLE] for week, artifact in features.artifacts().items()}
+            return make_trial(trial_of.seen, weeks, one, kept)
+
+        made = once(context, store.assets, action, work)
+        ref = store.publish(made, context.run_id)
+        kept.clear()
+        result = made.artifact.records[TRIAL]
+        context.log.info(f"{one.key}: {result['metric']} {result['value']}" + (" (reused)" if made.known else ""))
+        return ref
+
     @dg.op(
         name=f"{use_case.name}_plan_trials",
         ins={"features": dg.In(dg.Nothing)},
@@ -162,17 +178,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
             partition = partition_of(context, use_case)
             features = trial_of.upstream(store.assets, partition)["features"]
             action = trial_action(trial_of, features, partition, declared[key])
-            kept = _kept(store, action, use_case, context)
-
-            def work() -> Artifact:
-                weeks = {week: artifact.tables[TABLE] for week, artifact in features.artifacts().items()}
-                return make_trial(trial_of.seen, weeks, declared[key], kept)
-
-            made = once(context, store.assets, action, work)
-            store.publish(made, context.run_id)
-            kept.clear()
-        result = made.artifact.records[TRIAL]
-        context.log.info(f"{key}: {result['metric']} {result['value']}" + (" (reused)" if made.known else ""))
+            tried(context, store, features, action, declared[key])
 
     @dg.op(
         name=f"{use_case.name}_fit",
@@ -184,8 +190,12 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
         with refusals():
             partition = partition_of(context, use_case)
             features = step.upstream(store.assets, partition)["features"]
-            tried = [done(store.assets, trial_action(trial_of, features, partition, one)) for one in declared.values()]
-            named = {f"{ref.asset}@{ref.partition}": ref.data_version for ref in tried}
+            # a re-execution of a run that was killed leaves out the trials that had not begun: they are done here
+            results = []
+            for one in declared.values():
+                known = stored(store.assets, wanted := trial_action(trial_of, features, partition, one))
+                results.append(known[0] if known else tried(context, store, features, wanted, one))
+            named = {f"{ref.asset}@{ref.partition}": ref.data_version for ref in results}
             action = step.action(partition, features.versions | named)
             kept = _kept(store, action, use_case, context)
 
@@ -194,9 +204,9 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
                     week: (features.refs[week].data_version, artifact.tables[TABLE])
                     for week, artifact in features.artifacts().items()
                 }
-                results = [store.assets.load_ref(ref).records[TRIAL] for ref in tried]
+                told = [store.assets.load_ref(ref).records[TRIAL] for ref in results]
                 return replace(
-                    make(step.seen, weeks, results, kept),
+                    make(step.seen, weeks, told, kept),
                     about={KERNELS: list(cpu_kernels()), "threads": model.threads},
                 )
 
