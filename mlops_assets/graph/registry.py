@@ -100,10 +100,11 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
                     made = entry_artifact(
                         step.seen, partition, candidate, entry, verdict, version.version, dict(version.tags)
                     )
-                    write_down(
+                    aliases = write_down(
                         records, store.assets, tracker, ref, made, version, run=context.run_id, page=page,
                         later=[week for week in store.assets.refs.partitions(step.asset) if week > partition],
                     )  # fmt: skip
+                    context.log.info(f"aliases {aliases}")
                 return replace(made, about={"mlflow_run": version.run_id, "mlflow_files": version.source})
 
             action = step.action(partition, inputs_of(read))

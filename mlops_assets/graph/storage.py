@@ -25,7 +25,7 @@ from mlops_assets.core.actions import Action
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.declare import DataError
 from mlops_assets.graph.steps import refusals
-from mlops_assets.stores.actions import code_record, keep_recipe
+from mlops_assets.stores.actions import code_record, keep_recipe, known
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.provenance import provenance
 from mlops_assets.stores.refs import Ref
@@ -103,15 +103,26 @@ class Store(dg.ConfigurableResource):
         return AssetStore(self.url)
 
     def publish(self, made: Made, run: str) -> Ref:
-        """Store what was made, with where it comes from; what was known is published as it was made then."""
+        """Store what was made, with where it comes from; what was known is published as it was made then.
+
+        Work done again that gives the same keeps the code and the run of its first making; the log says when it does
+        not give the same, since then it depends on something that its action does not name.
+        """
         assets, action = self.assets, made.action
         if made.known is not None:
             keep_recipe(assets, action)
             return assets.publish_again(made.known, run=run, created_at=now())
+        code, first = code_record(assets, action, provenance(Path(self.root))), known(assets, action)
+        if first is not None and first.data_version == made.artifact.version:
+            code, run = dict(first.code), first.run
+        elif first is not None:
+            dg.get_dagster_logger().warning(
+                f"{action.asset}@{action.partition}: the same action gave {first.data_version[:12]} before and "
+                f"{made.artifact.version[:12]} now: it depends on something that is not among its ingredients."
+            )
         return assets.publish(
             action.asset, action.partition, made.artifact,
-            inputs=action.inputs, code=code_record(assets, action, provenance(Path(self.root))),
-            run=run, action_key=action.key, created_at=now(),
+            inputs=action.inputs, code=code, run=run, action_key=action.key, created_at=now(),
         )  # fmt: skip
 
 
