@@ -264,7 +264,7 @@ PLAIN = [block for block in COMMANDS if block not in (TEST_IT, DEV, TRACKER)]
 
 def test_the_set_up_lines_install_and_then_do_one_thing() -> None:
     assert after_installation(RUN_IT.text) == ".venv/bin/mlops demo"
-    assert re.fullmatch(r"\.venv/bin/pytest( -\w \S+| \"[^\"]*\"| -m \"[^\"]*\")*", after_installation(TEST_IT.text))
+    assert re.fullmatch(r"\.venv/bin/pytest( --?\w+ [\w\"][^\"\s]*| -m \"[^\"]*\")*", after_installation(TEST_IT.text))
     for block, lock in ((RUN_IT, "requirements.lock"), (TEST_IT, "requirements-dev.lock")):
         assert len(block.text.splitlines()) == 1
         assert f"--require-hashes -r {lock} " in block.text

@@ -45,7 +45,7 @@ def test_the_native_and_the_portable_form_are_bit_identical(world: World) -> Non
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, **PATIENT)
+@settings(max_examples=600, **PATIENT)
 @given(histories())
 def test_every_feature_equals_the_naive_engine_in_both_forms_on_many_more_histories(world: World) -> None:
     check_naive(world)
