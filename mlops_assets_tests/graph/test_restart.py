@@ -36,7 +36,6 @@ STEPS = (
     "raw_data", "validated_dataset", "feature_table", "online_features", "feature_table_served_equals_trained",
     "plan_trials", *(f"trial[{key}]" for key in TRIALS), "fit", "registry_entry", "drift_report", "feature_catalogue",
 )  # fmt: skip
-STORE = "mlops_assets.graph.storage:Store.publish"
 REGISTRY = "mlops_assets.stores.registry:Registry"
 RECORDS = "mlops_assets.stores.records:Records"
 Kill = dict[str, object]
@@ -48,8 +47,9 @@ def boundary(step: str, when: str = "before") -> Kill:
     return {"event": ["STEP_SUCCESS", step, when]}
 
 
-def call(named: str, when: str = "after", turn: int = 1) -> Kill:
-    return {"call": [named, when, turn]}
+def call(named: str, when: str = "after") -> Kill:
+    """Dead before or after the first call of that method."""
+    return {"call": [named, when, 1]}
 
 
 @pytest.fixture(scope="module")
@@ -208,59 +208,68 @@ def test_a_run_that_failed_in_a_trial_goes_on_there_when_it_is_re_executed(
         assert state(world) == undisturbed
 
 
-def test_a_run_that_was_killed_in_a_trial_goes_on_there_when_it_is_re_executed(
-    run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(built / "three", tmp_path, dirs_exist_ok=True)
-    assert run(tmp_path, event=["STEP_START", f"trial[{TRIALS[1]}]", "after"]) == KILLED
-    work: list[str] = []
-    with standing(tmp_path, lived.artifacts(built)) as world:
+def killed_and_reexecuted(run: Run, built: Path, folder: Path, step: str, watch: Callable[[list[str]], None]) -> Any:
+    """Kill a week in a step, then re-execute that run from its failure; the state afterwards."""
+    shutil.copytree(built / "three", folder, dirs_exist_ok=True)
+    assert run(folder, event=["STEP_START", step, "after"]) == KILLED
+    before, work = set(begun(folder)), list[str]()
+    with standing(folder, lived.artifacts(built)) as world:
         (killed,) = world.instance.get_runs()
         world.instance.report_run_failed(killed)  # as run monitoring does for a process that is gone
-        lived.watch(monkeypatch.setattr, work.append)
+        watch(work)
         with reexecuted(world, lived.artifacts(built), killed.run_id) as again:
-            assert again.success
+            assert again.success, step
+        assert not before & set(work), step
+        assert len(before) + len(work) == 10, step
+        return state(world)
 
-        done = {"raw_data", "validated_dataset", "feature_table", f"trial.{TRIALS[0]}"}
-        assert set(begun(tmp_path)) == done
-        assert not done & set(work)
-        assert state(world) == undisturbed
+
+# a trial is a dynamic step: of those, Dagster's own re-execution forgets the ones that had not begun
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(s, marks=() if s == f"trial[{TRIALS[1]}]" else pytest.mark.slow) for s in STEPS],
+)
+def test_a_run_that_was_killed_in_a_step_goes_on_there_when_it_is_re_executed(
+    run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def watch(work: list[str]) -> None:
+        lived.watch(monkeypatch.setattr, work.append)
+
+    assert killed_and_reexecuted(run, built, tmp_path, step, watch) == undisturbed
 
 
 @pytest.mark.slow
 def test_killed_at_every_step_boundary(run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
-    chains = [[boundary(step, when) for step in STEPS[start::2]]
-              for start, when in ((0, "before"), (1, "before"), (0, "after"), (1, "after"))]  # fmt: skip
-    for number, kills in enumerate(chains):
-        assert killed_and_finished(run, built, tmp_path / str(number), kills, undisturbed) == len(kills)
+    for start in (0, 1):
+        kills = [boundary(step) for step in STEPS[start::2]]
+        assert killed_and_finished(run, built, tmp_path / str(start), kills, undisturbed) == len(kills)
 
 
 @pytest.mark.slow
-def test_killed_around_each_publication_and_each_word_to_the_tracker(
+def test_killed_around_each_word_to_the_tracker_and_to_the_records(
     run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any]
 ) -> None:
     told = [call(f"{REGISTRY}.{word}", when) for word in ("log_training", "log_model", "register", "set_alias")
             for when in ("before", "after")]  # fmt: skip
     told += [call(f"{RECORDS}.{word}", when) for word in ("register", "set_alias") for when in ("before", "after")]
-    published = [call(STORE, when, 1 + turn % 3) for turn in range(9) for when in ("before", "after")]
-    for number, kills in enumerate((told, published[::2], published[1::2])):
-        met = killed_and_finished(run, built, tmp_path / str(number), kills, undisturbed)
-        assert met >= len(kills) - 2
+
+    assert killed_and_finished(run, built, tmp_path, told, undisturbed) == len(told)
 
 
 @pytest.mark.slow
-def test_50_seeded_kills_in_writes_and_at_any_instant(
+def test_40_seeded_kills_in_writes_and_at_any_instant(
     run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any]
 ) -> None:
     draw, met, number = random.Random(2013), 0, 0
     points = [*POINTS, *ONLINE_POINTS, *CHECKPOINT_POINTS, *CRASH_POINTS]
     draw.shuffle(points)
-    while met < 50:
+    while met < 40:
         kills: list[Kill] = [
-            {"crash_at": f"{points.pop()}:{draw.randint(1, 4)}"} if points and draw.random() < 0.6
-            else {"kill_after_s": draw.uniform(0.2, 6)}
-            for _ in range(draw.randint(3, 7))
-        ]  # fmt: skip
+            {"crash_at": f"{points.pop()}:{draw.randint(1, 4)}"}
+            if points and draw.random() < 0.6
+            else {"kill_after_s": draw.uniform(0.5, 7)}
+            for _ in range(draw.randint(4, 7))
+        ]
         met += killed_and_finished(run, built, tmp_path / str(number), kills, undisturbed)
         number += 1
-    assert number < 40
+    assert number < 30
