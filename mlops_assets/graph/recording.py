@@ -67,13 +67,22 @@ def write_down(
     told = {"at": now(), "use_case": use_case, "who": f"registry_entry, run {run}"}
     model = {"model_digest": record["candidate_digest"], "data_version": record["data_version"],
              "trained_model": trained.data_version, "partition": trained.partition}  # fmt: skip
+    # the same model from the same data is one version, whatever other evidence or pictures were made of it since
+    first = version.tags["trained_model"]
     records.ledger.append(
-        **told, kind=REGISTERED, subject=name, evidence=model, once=f"registered {name} {trained.data_version}",
-        why=f"a model was trained on {version.tags['trained_on']}",
+        **told, kind=REGISTERED, subject=name, evidence={**model, "trained_model": first},
+        once=f"registered {name} {first}", why=f"a model was trained on {version.tags['trained_on']}",
     )  # fmt: skip
     url = f"{tracker.ui}/#/models/{version.name}/versions/{version.version}"
     records.register(
-        lineage_of(store, version, registered_at=told["at"], trained=trained, mlflow_url=url, dagster_url=page)
+        lineage_of(
+            store,
+            version,
+            registered_at=told["at"],
+            trained=trained if trained.data_version == first else None,
+            mlflow_url=url,
+            dagster_url=page,
+        )
     )
     evidence = {"judgement": judgement, "against": record["against"], "slices": record["slices"]["sentence"], **model}
     seal = record_version(evidence)[:16]

@@ -206,3 +206,23 @@ def test_a_model_refuses_a_gap_in_its_weeks(lived: World, tmp_path: Path) -> Non
 
         assert not result.success
         assert f"feature_table is not materialized for {WEEKS[1]}" in reason(result)
+
+
+def test_other_evidence_about_the_same_model_is_no_second_version(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlops_assets.core.fitting import TrainedModel
+    from mlops_assets.stores.records import Records
+
+    evidence = TrainedModel.evidence
+    before = world.version("trained_model", WEEKS[3])
+    monkeypatch.setattr(TrainedModel, "evidence", lambda model: evidence(model) | {"seen": "twice"})
+    assert reason(world.run("train", WEEKS[3], tags=AGAIN)) == ""
+
+    assert world.version("trained_model", WEEKS[3]) != before
+    with Records(world.places.records) as records:
+        assert records.lineage.get(world.use_case.name, 3) is None
+        assert [entry.subject for entry in records.ledger.entries() if entry.kind == "registered"] == [
+            f"{world.use_case.name}@1", f"{world.use_case.name}@2"
+        ]  # fmt: skip
+        assert records.ledger.verify() == []
