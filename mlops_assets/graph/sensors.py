@@ -10,7 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from mlops_assets.declare import UseCase
 from mlops_assets.graph.recording import Books, unreachable
-from mlops_assets.stores.records.entry import REGISTERED, WAITING, Entry
+from mlops_assets.stores.records.entry import REGISTERED, VERDICT, WAITING, Entry
 from mlops_assets.stores.registry import Registry
 from mlops_assets.stores.settings import Settings
 
@@ -56,7 +56,7 @@ def registrations(use_case: UseCase, train: UnresolvedAssetJobDefinition, settin
 def still_waiting(entries: Iterable[Entry]) -> list[Entry]:
     """The newest entry of every week whose training waits, oldest week first.
 
-    None waits that is registered (made again while the tracker was away), nor when the week has another model since.
+    None waits that is registered (made again while the tracker was away), nor when its week has another judged since.
     """
     due: dict[str, Entry] = {}
     registered: set[str] = set()
@@ -64,7 +64,7 @@ def still_waiting(entries: Iterable[Entry]) -> list[Entry]:
         week = entry.facts.get("partition", "")
         if entry.kind == WAITING:
             due[week] = entry
-        elif entry.kind == REGISTERED:
+        elif entry.kind in (REGISTERED, VERDICT):
             registered.add(entry.facts["trained_model"])
             due.pop(week, None)
     return [due[week] for week in sorted(due) if due[week].facts["trained_model"] not in registered]
