@@ -3,16 +3,13 @@
 import ast
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 
-from mlops_assets.core.artifact import Artifact
 from mlops_assets.declare import UseCase
-from mlops_assets.graph import training, why
+from mlops_assets.graph import why
 from mlops_assets.graph.actions import ANEW
 from mlops_assets.graph.jobs import LIFECYCLE, STAGES
 from mlops_assets.stores.fsck import fsck
@@ -81,28 +78,6 @@ def test_a_run_that_is_told_to_does_the_work_again_with_the_same_result(anew: An
     assert anew(world, tags={ANEW: "true"}) == ALL
     assert world.versions() == before
     assert len(lived.versions(world)) == 2
-
-
-def test_the_same_model_with_other_evidence_is_the_version_that_it_was(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make, before = training.make, lived.ledger(world)
-
-    @wraps(make)
-    def told_otherwise(*given: Any) -> Artifact:
-        made = make(*given)
-        evidence = {**made.records["evidence"], "said": "otherwise"}
-        return replace(made, records={**made.records, "evidence": evidence})
-
-    was = world.version("trained_model", WEEK)
-    monkeypatch.setattr(training, "make", told_otherwise)
-    assert reason(world.run("train", WEEK, tags={ANEW: "true"})) == ""
-
-    assert world.version("trained_model", WEEK) != was
-    assert [one["version"] for one in lived.versions(world)] == [1, 2]
-    told = lived.ledger(world)[len(before) :]
-    assert ("registered", f"{NAME}@2") not in told
-    assert ("verdict", f"{NAME}@2") in told  # of a model with other evidence
 
 
 # --- another branch and back ---------------------------------------------------------------------------------------
