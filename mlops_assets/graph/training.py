@@ -33,8 +33,7 @@ from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Made, Store, Upstream
 from mlops_assets.stores.checkpoints import StoredCheckpoints
 from mlops_assets.stores.models import dump
-from mlops_assets.stores.provenance import cpu_kernels
-from mlops_assets.stores.recorded_model import KERNELS
+from mlops_assets.stores.provenance import KERNELS, cpu_kernels
 from mlops_assets.stores.ref import Ref
 
 TRIAL = "trial"  # an artifact beside the assets: `<use case>/trial@<week>.<key of the trial>`

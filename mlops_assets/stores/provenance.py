@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 UNKNOWN = "unknown"
+KERNELS = "cpu_kernels"  # in `about` of a trained model: the math libraries it was fitted with
 # the libraries whose release may change a model's bits
 SHAPING = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "duckdb", "ibis-framework", "mlops-assets")
 

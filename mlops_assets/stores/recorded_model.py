@@ -15,13 +15,13 @@ from mlops_assets.core.reproduction import Result, Side
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.actions import action_of
 from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.provenance import KERNELS
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.tracing import Question
 from mlops_assets.stores.ref import Ref
 from mlops_assets.stores.registry import Registry
 from mlops_assets.stores.settings import Settings
 
-KERNELS = "cpu_kernels"  # in `about` of a trained model: the math libraries it was fitted with
 _TAGS = ("partition", "trained_model", "model_digest")
 
 

@@ -16,7 +16,8 @@ from mlops_assets.graph import actions, recorded_code, reproduction
 from mlops_assets.graph.reproduction import Code, reproduce, write_down
 from mlops_assets.stores import code
 from mlops_assets.stores.objects import object_path
-from mlops_assets.stores.recorded_model import KERNELS, Registered, registered
+from mlops_assets.stores.provenance import KERNELS
+from mlops_assets.stores.recorded_model import Registered, registered
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.entry import REPRODUCED
 from mlops_assets.stores.records.tracing import question
