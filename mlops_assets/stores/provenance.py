@@ -16,13 +16,17 @@ from typing import Any
 
 UNKNOWN = "unknown"
 KERNELS = "cpu_kernels"  # in `about` of a trained model: the math libraries it was fitted with
+PACKAGE = "mlops_assets"  # the folder of the code, below the root
 # the libraries whose release may change a model's bits
 SHAPING = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "duckdb", "ibis-framework", "mlops-assets")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """The code version: `sha` (40 hexadecimal characters, or "unknown"), `dirty` (None = unknown), and why if so."""
+    """The code version: `sha` (40 hexadecimal characters, or "unknown") and whether the code is another one (`dirty`).
+
+    `dirty` is None when that is unknown; `reason` says why it is unknown or dirty, and is empty for a clean checkout.
+    """
 
     sha: str
     dirty: bool | None
@@ -70,10 +74,19 @@ def provenance(root: Path) -> Provenance:
 
 
 def commit(root: Path) -> Commit:
-    """The commit checked out at `root`, and whether tracked or new files differ from it (ignored ones do not count)."""
+    """The commit checked out at `root`, and whether the code differs from it.
+
+    It does when a tracked file of the repository was changed, or when the package's folder holds a `.py` file that git
+    does not track; a notebook beside it, a linked `.venv` or an ignored file changes no code. The first such path is
+    the reason.
+    """
     try:
         sha = _git(root, "rev-parse", "--verify", "HEAD")
-        return Commit(sha=sha, dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=normal")))
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no").splitlines()
+        if changed:
+            return Commit(sha=sha, dirty=True, reason=f"{changed[0][3:]} was changed")  # after two letters and a space
+        new = _git(root, "ls-files", "--others", "--exclude-standard", "--", f"{PACKAGE}/*.py").splitlines()
+        return Commit(sha=sha, dirty=bool(new), reason=f"{new[0]} is not tracked" if new else "")
     except FileNotFoundError:
         return Commit(sha=UNKNOWN, dirty=None, reason="git is not installed, or the folder does not exist")
     except (OSError, subprocess.SubprocessError) as refused:
@@ -109,4 +122,4 @@ def _git(root: Path, *arguments: str) -> str:
     # no optional locks: looking must not get in the way of someone's git command
     command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)  # noqa: S603  fixed words
-    return done.stdout.strip()
+    return done.stdout.rstrip()

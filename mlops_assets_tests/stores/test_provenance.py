@@ -17,7 +17,9 @@ def repository(tmp_path):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True, capture_output=True, env=env)
 
     git("init", "-q")
-    (tmp_path / "a.py").write_text("1")
+    (tmp_path / "mlops_assets" / "core").mkdir(parents=True)
+    (tmp_path / "mlops_assets" / "a.py").write_text("1")
+    (tmp_path / "README.md").write_text("1")
     (tmp_path / ".gitignore").write_text("ignored\n")
     git("add", ".")
     git("commit", "-q", "-m", "first")
@@ -30,17 +32,35 @@ def test_a_clean_checkout_has_its_commit(repository):
     assert len(found.sha) == 40 and found.dirty is False and found.dirty_word == "false" and found.reason == ""
 
 
-@pytest.mark.parametrize("name", ["a.py", "new.py"])
-def test_a_changed_or_new_file_is_dirty(repository, name):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("README.md", "README.md was changed"),
+        ("mlops_assets/a.py", "mlops_assets/a.py was changed"),
+        ("mlops_assets/new.py", "mlops_assets/new.py is not tracked"),
+        ("mlops_assets/core/new.py", "mlops_assets/core/new.py is not tracked"),
+    ],
+)
+def test_a_changed_file_or_new_code_is_dirty_and_named(repository, name, reason):
     (repository / name).write_text("2")
+    found = commit(repository)
 
-    assert commit(repository).dirty_word == "true"
+    assert (found.dirty_word, found.reason) == ("true", reason)
 
 
-def test_an_ignored_file_is_not(repository):
-    (repository / "ignored").write_text("2")
+def test_a_deleted_file_is_dirty(repository):
+    (repository / "mlops_assets" / "a.py").unlink()
 
-    assert commit(repository).dirty is False
+    assert commit(repository).dirty is True
+
+
+def test_what_is_no_code_of_the_package_is_not_dirty(repository, tmp_path_factory):
+    (repository / ".venv").symlink_to(tmp_path_factory.mktemp("libraries"))
+    for name in ("ignored", "notebook.ipynb", "scratch.py", "mlops_assets/notes.txt"):
+        (repository / name).write_text("2")
+    found = commit(repository)
+
+    assert (found.dirty, found.reason) == (False, "")
 
 
 def test_a_repository_without_commits_is_unknown_with_the_reason(tmp_path):
