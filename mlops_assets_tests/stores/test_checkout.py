@@ -1,13 +1,32 @@
 """The code of another commit: its files, not the working tree's; gone afterwards, and the repository untouched."""
 
 import os
+import signal
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mlops_assets.declare import DataError
 from mlops_assets.stores.checkout import checked_out, run_with
+
+ROOT = Path(__file__).parents[2]
+# what a commit holds: it and a process of its own say that they live, and would for a minute
+SLEEPS = """
+import os, socket, sys, time
+os.fork()
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+time.sleep(60)
+"""
+ASKS = """
+import sys
+from pathlib import Path
+from mlops_assets.stores.checkout import checked_out, run_with
+with checked_out(Path(sys.argv[1]), sys.argv[2]) as folder:
+    run_with(folder, "pack.sleeps", sys.argv[3:], {})
+"""
 
 
 def git(folder: Path, *words: str) -> str:
@@ -24,6 +43,7 @@ def repository(tmp_path: Path) -> tuple[Path, str]:
     (project / "pack").mkdir(parents=True)
     (project / "pack" / "__init__.py").write_text("")
     (project / "pack" / "says.py").write_text("import os, sys; print('first', os.environ['ASKED'], *sys.argv[1:])")
+    (project / "pack" / "sleeps.py").write_text(SLEEPS)
     git(project.parent, "init", "-q")
     git(project.parent, "add", ".")
     git(project.parent, "commit", "-q", "-m", "first")
@@ -66,3 +86,29 @@ def test_a_folder_that_is_no_repository_is_refused_in_words(tmp_path: Path, monk
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(DataError, match="not a git repository"), checked_out(tmp_path, "f" * 40):
         pass
+
+
+@pytest.mark.parametrize("stopped", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+def test_a_command_ends_with_the_process_that_asked_and_only_a_killed_one_leaves_the_folder(
+    repository: tuple[Path, str], tmp_path: Path, stopped: signal.Signals
+) -> None:
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        asked = [*map(str, repository), str(server.getsockname()[1])]
+        parent = subprocess.Popen(
+            [sys.executable, "-c", ASKS, *asked], env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(aside)},
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        living = [server.accept()[0] for _ in range(2)]
+        assert [path.name.startswith("mlops-commit-") for path in aside.iterdir()] == [True]
+        parent.send_signal(stopped)
+        parent.wait(timeout=30)
+
+        for connection in living:
+            connection.settimeout(30)
+            assert connection.recv(1) == b""  # it is no more
+            connection.close()
+    assert bool(list(aside.iterdir())) == (stopped == signal.SIGKILL)
+    assert parent.returncode == {signal.SIGTERM: 143, signal.SIGHUP: 129}.get(stopped, -stopped)
