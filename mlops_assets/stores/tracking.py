@@ -90,8 +90,9 @@ class Tracking:
             raise DataError(f"experiment {name!r} was deleted in MLflow, must be active: restore it there.")
         if found.artifact_location.rstrip("/") != location:
             raise DataError(
-                f"experiment {name!r} keeps its files at {found.artifact_location}, the profile says {location}: "
-                "correct the profile, or move the files and the experiment."
+                f"experiment {name!r} keeps its files at {found.artifact_location}, with the MLOPS_DATA of now they "
+                f"would lie at {location}: set MLOPS_DATA to the folder it was made in, or MLFLOW_TRACKING_URI to a "
+                "tracker that does not know the experiment (a copied folder is read as it is, but not trained in)."
             )
         return str(found.experiment_id)
 

@@ -248,7 +248,7 @@ def test_an_experiment_keeps_its_place(registry):
 
     assert registry.ensure_experiment("parcels") == found
     moved = Registry(registry.tracking_uri, registry.artifact_root + "-elsewhere")
-    with pytest.raises(DataError, match="the profile says"):
+    with pytest.raises(DataError, match="set MLOPS_DATA to the folder it was made in, or MLFLOW_TRACKING_URI"):
         moved.ensure_experiment("parcels")
 
 
