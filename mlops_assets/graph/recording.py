@@ -3,9 +3,12 @@
 Every entry names its decision (`once`), so a step that was killed and runs again decides nothing twice.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 
@@ -162,4 +165,15 @@ def unreachable(error: BaseException) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    """What went wrong, in one line without credentials; of a request, whom it asked and the innermost reason."""
+    import requests
+
+    asked, innermost = "", error
+    while (deeper := innermost.__cause__ or innermost.__context__) is not None:
+        innermost = deeper
+        if isinstance(innermost, requests.RequestException) and innermost.request is not None:
+            url = urlsplit(str(innermost.request.url))
+            asked = f"{url.scheme}://{url.netloc.rpartition('@')[2]}: "
+    told = innermost if asked else error
+    line = (str(told).strip().splitlines() or [type(told).__name__])[0]
+    return asked + shorten(re.sub(r"//[^/@\s]*@", "//", line), 300, placeholder=" ...")
