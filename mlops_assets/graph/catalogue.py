@@ -10,6 +10,7 @@ import pyarrow as pa
 from mlops_assets.core.artifact import Artifact, Blob
 from mlops_assets.core.catalogue import catalogue, distributions, in_runs, used_by
 from mlops_assets.core.plots.features import features_svg
+from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
@@ -32,7 +33,7 @@ def catalogue_step(use_case: UseCase) -> Step:
     return Step(
         use_case=use_case,
         artifact="feature_catalogue",
-        makes=(make,),
+        makes=(work,),
         sees=("name", "partitions", "tables", "requests", "label", "features", "model.excluded"),
         docs=True,
         reads={
@@ -41,6 +42,17 @@ def catalogue_step(use_case: UseCase) -> Step:
             "entries": Reads(artifact="registry_entry", start=-REACH, load="existing"),
         },
     )
+
+
+def work(use_case: UseCase, partition: str, read: Mapping[str, Weeks]) -> Artifact:
+    """The catalogue of a week from what the step reads."""
+    earlier = [(week, artifact.tables[TABLE]) for week, artifact in read["earlier"].artifacts().items()]
+    table = read["features"].one().tables[TABLE]
+    return make(use_case, partition, table, earlier[-1] if earlier else None, _entries(read["entries"]))
+
+
+def _entries(entries: Weeks) -> dict[str, Mapping[str, Any]]:
+    return {week: artifact.records["entry"] for week, artifact in entries.artifacts(("entry",)).items()}
 
 
 def make(
@@ -95,17 +107,9 @@ def feature_catalogue(use_case: UseCase) -> dg.AssetsDefinition:
         with refusals():
             partition = partition_of(context, use_case)
             read = step.upstream(store.assets, partition)
-
-            def work() -> Artifact:
-                table = read["features"].one().tables[TABLE]
-                earlier = [(week, a.tables[TABLE]) for week, a in read["earlier"].artifacts().items()]
-                return make(step.seen, partition, table, earlier[0] if earlier else None, entries())
-
-            def entries() -> dict[str, Mapping[str, Any]]:
-                return {week: a.records["entry"] for week, a in read["entries"].artifacts(("entry",)).items()}
-
-            made = once(context, store.assets, step.action(partition, inputs_of(read)), work)
-            models = _models(entries())
+            action = step.action(partition, inputs_of(read))
+            made = once(context, store.assets, action, lambda: work(step.seen, partition, read))
+            models = _models(_entries(read["entries"]))
         return dg.MaterializeResult(value=made, metadata=_metadata(use_case, made, models))
 
     return asset

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.features import describe, feature_table
+from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
@@ -24,10 +25,16 @@ def feature_step(use_case: UseCase) -> Step:
     return Step(
         use_case=use_case,
         artifact="feature_table",
-        makes=(make,),
+        makes=(work,),
         sees=("name", "partitions", "tables", "requests", "label", "features"),
         reads={"validated": Reads(artifact="validated_dataset", start=-use_case.lookback_weeks, load="every")},
     )
+
+
+def work(use_case: UseCase, partition: str, read: Mapping[str, Weeks]) -> Artifact:
+    """The feature table of a week from what the step reads."""
+    weeks = {week: artifact.tables for week, artifact in read["validated"].artifacts().items()}
+    return make(use_case, partition, weeks)
 
 
 def make(use_case: UseCase, partition: str, weeks: Mapping[str, Mapping[str, pa.Table]]) -> Artifact:
@@ -71,12 +78,8 @@ def feature_asset(use_case: UseCase) -> dg.AssetsDefinition:
         with refusals():
             partition = partition_of(context, use_case)
             read = step.upstream(store.assets, partition)
-
-            def work() -> Artifact:
-                weeks = {week: artifact.tables for week, artifact in read["validated"].artifacts().items()}
-                return make(step.seen, partition, weeks)
-
-            made = once(context, store.assets, step.action(partition, inputs_of(read)), work)
+            action = step.action(partition, inputs_of(read))
+            made = once(context, store.assets, action, lambda: work(step.seen, partition, read))
         rows, asked = made.artifact.tables[TABLE].num_rows, made.artifact.about["requests"]
         sentence = f"{rows:,} rows for {asked:,} requests"
         yield dg.AssetCheckResult(

@@ -1,5 +1,6 @@
 """Stage 6, monitoring: a week's live inputs against the profile of the model that was champion as the week began."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,7 @@ from mlops_assets.core.artifact import Artifact, Blob
 from mlops_assets.core.frames import to_frame, to_table
 from mlops_assets.core.plots.drift import drift_columns, drift_ranked
 from mlops_assets.core.reference import judge_week
+from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
@@ -31,13 +33,19 @@ def drift_step(use_case: UseCase) -> Step:
     return Step(
         use_case=use_case,
         artifact="drift_report",
-        makes=(make,),
+        makes=(work,),
         sees=("name", "partitions", "tables", "requests", "label", "features", *ANSWERS, "drift"),
         reads={
             "features": Reads(artifact="feature_table"),
             "entries": Reads(artifact="registry_entry", start=-REACH, end=-1, load="latest"),
         },
     )
+
+
+def work(use_case: UseCase, partition: str, read: Mapping[str, Weeks]) -> Artifact:
+    """The report on a week from what the step reads."""
+    standing = list(read["entries"].artifacts().values())
+    return make(use_case, partition, read["features"].one().tables[TABLE], standing[-1] if standing else None)
 
 
 def make(use_case: UseCase, partition: str, table: pa.Table, entry: Artifact | None) -> Artifact:
@@ -78,14 +86,8 @@ def drift_report(use_case: UseCase) -> dg.AssetsDefinition:
         with refusals():
             partition = partition_of(context, use_case)
             read = step.upstream(store.assets, partition)
-
-            def work() -> Artifact:
-                standing = list(read["entries"].artifacts().values())
-                return make(
-                    step.seen, partition, read["features"].one().tables[TABLE], standing[0] if standing else None
-                )
-
-            made = once(context, store.assets, step.action(partition, inputs_of(read)), work)
+            action = step.action(partition, inputs_of(read))
+            made = once(context, store.assets, action, lambda: work(step.seen, partition, read))
         return dg.MaterializeResult(value=made, metadata=_metadata(made.artifact))
 
     return asset

@@ -5,7 +5,7 @@ Every entry names its decision (`once`), so a step that was killed and runs agai
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from textwrap import shorten
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,8 +19,10 @@ from mlops_assets.graph.steps import TrackerDown
 from mlops_assets.graph.storage import now
 from mlops_assets.graph.tracking import Tracker
 from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.locks import alone
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.entry import NOMINATED, REGISTERED, VERDICT, WAITING
+from mlops_assets.stores.records.ledger import standing
 from mlops_assets.stores.records.registered import lineage_of
 from mlops_assets.stores.ref import Ref
 from mlops_assets.stores.registry import CHALLENGER, CHAMPION, RegisteredVersion
@@ -36,6 +38,11 @@ class Books(dg.ConfigurableResource):
         """To be closed by whoever asked."""
         return Records(self.where)
 
+    def alone(self, use_case: UseCase) -> AbstractContextManager[None]:
+        """One registration of a use case at a time: two at once would both be judged against the same champion."""
+        folder = Records(self.where).database.path.parent
+        return alone(folder / f"{use_case.name}.lock", f"the registration of {use_case.name}")
+
     def page(self, asset: str, partition: str) -> str:
         """The page of an asset's partition."""
         return f"{self.pages}/assets/{asset}?view=partitions&partition={partition}"
@@ -47,6 +54,14 @@ def is_registered(records: Records, entry: Artifact) -> bool:
     use_case, _, number = str(record["candidate"]).partition("@")
     row = records.lineage.get(use_case, int(number))
     return row is not None and row.model_digest == record["candidate_digest"]
+
+
+def is_settled(records: Records, entry: Artifact) -> bool:
+    """True when the ledger has every alias where a stored entry, the newest of its use case, puts it."""
+    record: Mapping[str, Any] = entry.records["entry"]
+    use_case = str(record["candidate"]).partition("@")[0]
+    now_there, due = records.aliases(use_case), _aliases(records, record)
+    return all(now_there.get(alias) == number for alias, number in due.items())
 
 
 def write_down(
@@ -99,21 +114,24 @@ def write_down(
             **told, kind=NOMINATED, subject=name, evidence=model, once=f"nominated {name} {seal}",
             why=f"waits as challenger for more evidence: {judgement['sentence']}",
         )  # fmt: skip
-    for alias, number in _aliases(records, record, version).items():
+    decided = standing(records.ledger.entries(use_case)).get(use_case, {})
+    for alias, number in _aliases(records, record).items():
+        after = decided[alias].seq if alias in decided else 0  # a champion may come back: that is another decision
         records.set_alias(
             alias, version=number, why=judgement["sentence"], evidence={"candidate": name},
-            once=f"alias {alias} {name} {seal} {number}", **told,
+            once=f"alias {alias} {use_case}@{number} after {after}", **told,
         )  # fmt: skip
     return follow(records, tracker, use_case)
 
 
-def _aliases(records: Records, entry: Mapping[str, Any], version: RegisteredVersion) -> dict[str, int | None]:
+def _aliases(records: Records, entry: Mapping[str, Any]) -> dict[str, int | None]:
     """Where each alias points after a verdict: after a PASS nobody waits, after a FAIL whoever did, else this one."""
-    waiting = records.aliases(version.name).get(CHALLENGER)
+    use_case, _, number = str(entry["candidate"]).partition("@")
+    waiting = records.aliases(use_case).get(CHALLENGER)
     verdict = entry["judgement"]["verdict"]
     if verdict == "INCONCLUSIVE":
-        waiting = version.version
-    elif verdict == "PASS" or waiting == version.version:
+        waiting = int(number)
+    elif verdict == "PASS" or waiting == int(number):
         waiting = None
     return {CHAMPION: entry["champion"]["version"] if entry["champion"] else None, CHALLENGER: waiting}
 

@@ -11,21 +11,25 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.core.artifact import Artifact
+from mlops_assets.core.promotion import Judgement
 from mlops_assets.core.slices import SliceReport
 from mlops_assets.core.verdicts import Verdict
+from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
-from mlops_assets.graph.champion import ANSWERS, REACH
+from mlops_assets.graph.champion import ANSWERS
 from mlops_assets.graph.features import TABLE
 from mlops_assets.graph.judging import entry_artifact, judge_candidate
-from mlops_assets.graph.recording import Books, is_registered, waiting, write_down
+from mlops_assets.graph.recording import Books, is_registered, is_settled, waiting, write_down
 from mlops_assets.graph.registration import check_standing, register
+from mlops_assets.graph.standing import standing_entry
 from mlops_assets.graph.steps import TRANSIENT, refusals
-from mlops_assets.graph.storage import Store
+from mlops_assets.graph.storage import Store, Upstream
 from mlops_assets.graph.tracking import Tracker
 from mlops_assets.stores.records.model_version import ModelVersion
+from mlops_assets.stores.refs import Ref
 
 
 def tracker_key(use_case: UseCase) -> str:
@@ -38,14 +42,27 @@ def registry_step(use_case: UseCase) -> Step:
     return Step(
         use_case=use_case,
         artifact="registry_entry",
-        makes=(judge_candidate, entry_artifact),
+        makes=(judged, entry_artifact),
         sees=("name", "partitions", "tables", "requests", "label", "features", *ANSWERS, "promotion"),
         reads={
             "trained": Reads(artifact="trained_model"),
             "features": Reads(artifact="feature_table", start=1 - use_case.model.validation_weeks, load="every"),
-            "standing": Reads(artifact="registry_entry", start=-REACH, end=-1, load="latest"),
         },
     )
+
+
+def judged(
+    use_case: UseCase, candidate: Artifact, entry: Artifact | None, read: Mapping[str, Weeks]
+) -> tuple[Judgement, SliceReport]:
+    """The verdict on a candidate against the entry that stands, and its metric slice by slice."""
+    weeks = [artifact.tables[TABLE] for artifact in read["features"].artifacts().values()]
+    return judge_candidate(use_case, candidate, entry, weeks)
+
+
+def registry_inputs(read: Mapping[str, Upstream], standing: Ref | None) -> dict[str, str]:
+    """The inputs of the action: what is read, and the entry that stands."""
+    told = {f"{standing.asset}@{standing.partition}": standing.data_version} if standing else {}
+    return inputs_of(read) | told
 
 
 def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
@@ -79,16 +96,17 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
     def asset(context: dg.AssetExecutionContext) -> Iterator[Any]:
         store: Store = context.resources.store
         books: Books = context.resources.records
-        with refusals(), books.opened() as records:
+        with refusals(), books.opened() as records, books.alone(use_case):
             partition = partition_of(context, use_case)
             read = step.upstream(store.assets, partition)
             ref = read["trained"].refs[partition]
+            standing = standing_entry(store.assets, use_case, partition, ref.parts["model"].version)
+            later = [week for week in store.assets.refs.partitions(step.asset) if week > partition]
 
             def work() -> Artifact:
-                candidate, standing = read["trained"].one(), list(read["standing"].artifacts().values())
-                entry = standing[0] if standing else None
-                tables = [artifact.tables[TABLE] for artifact in read["features"].artifacts().values()]
-                verdict = judge_candidate(step.seen, candidate, entry, tables)
+                candidate = read["trained"].one()
+                entry = store.assets.load_ref(standing) if standing else None
+                verdict = judged(step.seen, candidate, entry, read)
                 tracker: Tracker = getattr(context.resources, tracker_key(use_case))
                 page = books.page(step.asset, partition)
                 with waiting(records, use_case, ref, context.run_id):
@@ -101,14 +119,17 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
                         step.seen, partition, candidate, entry, verdict, version.version, dict(version.tags)
                     )
                     aliases = write_down(
-                        records, store.assets, tracker, ref, made, version, run=context.run_id, page=page,
-                        later=[week for week in store.assets.refs.partitions(step.asset) if week > partition],
-                    )  # fmt: skip
+                        records, store.assets, tracker, ref, made, version, run=context.run_id, page=page, later=later
+                    )
                     context.log.info(f"aliases {aliases}")
                 return replace(made, about={"mlflow_run": version.run_id, "mlflow_files": version.source})
 
-            action = step.action(partition, inputs_of(read))
-            made = once(context, store.assets, action, work, valid=lambda known: is_registered(records, known))
+            def valid(entry: Artifact) -> bool:
+                return is_registered(records, entry) and (bool(later) or is_settled(records, entry))
+
+            action = step.action(partition, registry_inputs(read, standing))
+            made = once(context, store.assets, action, work, valid=valid)
+            made = replace(made, stored=store.publish(made, context.run_id))  # before anyone else judges
             entry: Mapping[str, Any] = made.artifact.records["entry"]
             row = records.lineage.get(use_case.name, int(entry["candidate"].partition("@")[2]))
             aliases = records.aliases(use_case.name)

@@ -3,14 +3,12 @@
 `<use case>_registrations`: a training that MLflow could not be told of is registered once the tracker is back.
 """
 
-from collections.abc import Iterable
-
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from mlops_assets.declare import UseCase
 from mlops_assets.graph.recording import Books, unreachable
-from mlops_assets.stores.records.entry import REGISTERED, VERDICT, WAITING, Entry
+from mlops_assets.stores.records.waiting import still_waiting
 from mlops_assets.stores.registry import Registry
 from mlops_assets.stores.settings import Settings
 
@@ -51,20 +49,3 @@ def registrations(use_case: UseCase, train: UnresolvedAssetJobDefinition, settin
         )
 
     return sensor
-
-
-def still_waiting(entries: Iterable[Entry]) -> list[Entry]:
-    """The newest entry of every week whose training waits, oldest week first.
-
-    None waits that is registered (made again while the tracker was away), nor when its week has another judged since.
-    """
-    due: dict[str, Entry] = {}
-    registered: set[str] = set()
-    for entry in entries:
-        week = entry.facts.get("partition", "")
-        if entry.kind == WAITING:
-            due[week] = entry
-        elif entry.kind in (REGISTERED, VERDICT):
-            registered.add(entry.facts["trained_model"])
-            due.pop(week, None)
-    return [due[week] for week in sorted(due) if due[week].facts["trained_model"] not in registered]

@@ -65,6 +65,11 @@ class Upstream:
         """`asset@partition` -> data version of every week, as an action names its inputs."""
         return {f"{ref.asset}@{ref.partition}": ref.data_version for ref in self.refs.values()}
 
+    @property
+    def data_versions(self) -> dict[str, str]:
+        """Partition -> data version, oldest first."""
+        return {key: ref.data_version for key, ref in self.refs.items()}
+
     def artifacts(self, parts: Collection[str] | None = None) -> dict[str, Artifact]:
         """Partition -> verified artifact (all parts or those named), oldest first."""
         return {key: self.store.load_ref(ref, parts=parts) for key, ref in self.refs.items()}
@@ -83,13 +88,15 @@ def _listed(keys: list[str]) -> str:
 class Made:
     """What a step hands over: the artifact and the action it is the result of.
 
-    `known` is the publication in which that action's result stood already. `published` is called once it is stored.
+    `known` is the publication in which that action's result stood already. `published` is called once it is stored;
+    `stored` is where, when the step has published it itself.
     """
 
     artifact: Artifact
     action: Action
     known: Ref | None = None
     published: Callable[[], None] = lambda: None
+    stored: Ref | None = None
 
 
 class Store(dg.ConfigurableResource):
@@ -138,7 +145,7 @@ class StoreIO(dg.ConfigurableIOManager):
         if not isinstance(obj, Made):
             raise TypeError(f"{context.asset_key.to_user_string()} returned {type(obj).__name__}, must be Made")
         with refusals():
-            ref = Store(url=self.url, root=self.root).publish(obj, context.run_id)
+            ref = obj.stored or Store(url=self.url, root=self.root).publish(obj, context.run_id)
             obj.published()
         context.step_context.set_data_version(context.asset_key, dg.DataVersion(ref.data_version))
         context.add_output_metadata(_shown(ref, reused=obj.known is not None))

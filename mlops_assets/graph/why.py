@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mlops_assets.core.actions import Action, Change, changes
 from mlops_assets.core.search import trials
+from mlops_assets.core.training_window import checked_weeks
 from mlops_assets.declare import DataError, MlopsError, UseCase
 from mlops_assets.graph.actions import Step, inputs_of, stored
 from mlops_assets.graph.catalogue import catalogue_step
@@ -15,7 +16,8 @@ from mlops_assets.graph.features import feature_step
 from mlops_assets.graph.ingest import arrived, raw_inputs, raw_step, validated_step
 from mlops_assets.graph.monitoring import drift_step
 from mlops_assets.graph.online import FeatureStore, online_step
-from mlops_assets.graph.registry import registry_step
+from mlops_assets.graph.registry import registry_inputs, registry_step
+from mlops_assets.graph.standing import standing_entry
 from mlops_assets.graph.training import training_step, trial_action, trial_step
 from mlops_assets.stores.actions import action_of, known
 from mlops_assets.stores.assets import AssetStore
@@ -108,12 +110,19 @@ def publications(store: AssetStore, history: list[Ref]) -> tuple[Publication, ..
 
 
 def inputs_now(step: Step, partition: str, store: AssetStore, places: Settings) -> dict[str, str]:
-    """What the step would read now. Raises DataError where something of it is not there."""
+    """What the step would read now. Raises DataError where something of it is not there, or too little to train on."""
     if step.artifact == "raw_data":
         journals = FeatureStore(online=places.online, journals=places.journal)
         return raw_inputs(*arrived(step.use_case, places.landing, journals, partition))
-    read = inputs_of(step.upstream(store, partition))
-    return read | _trials_now(step.use_case, partition, store) if step.artifact == "trained_model" else read
+    upstream = step.upstream(store, partition)
+    if step.artifact == "registry_entry":
+        digest = upstream["trained"].refs[partition].parts["model"].version
+        return registry_inputs(upstream, standing_entry(store, step.use_case, partition, digest))
+    read = inputs_of(upstream)
+    if step.artifact == "trained_model":
+        checked_weeks(step.use_case, upstream["features"].refs)
+        return read | _trials_now(step.use_case, partition, store)
+    return read
 
 
 def _trials_now(use_case: UseCase, partition: str, store: AssetStore) -> dict[str, str]:

@@ -110,6 +110,7 @@ def test_a_training_waits_while_the_tracker_is_away_and_is_registered_once_when_
         assert time.monotonic() - began < 60
         assert "MLflow does not answer" in reason(result)
         assert f"{NAME}_registrations" in reason(result)
+        assert ("Errno 111" in reason(result)) == (away == "closed port")
         assert reused(result) == {"trained_model": False}
         assert lived.ledger(young)[-1] == WAITED
         assert tick(without) == ([], "1 trainings wait, the tracker does not answer yet")

@@ -106,6 +106,14 @@ def test_a_result_that_was_never_made_says_so_and_one_that_cannot_be_says_why(wo
     assert f"a run would fail: {NAME}/feature_table is not materialized for {WEEKS[4]}" in cannot.reason
 
 
+def test_a_training_with_too_few_weeks_would_fail_as_a_run_does(world: World) -> None:
+    found = why(world, "trained_model", WEEKS[1])
+
+    assert (found.verdict, found.publications) == (UNKNOWN, ())
+    assert found.reason.startswith(f"a run would fail: {NAME}: a model needs min_weeks == 3 weeks, met 2")
+    assert reason(world.run("train", WEEKS[1])).endswith(found.reason.removeprefix("a run would fail: "))
+
+
 def test_a_damaged_result_says_so(world: World) -> None:
     part = world.store.require(f"{NAME}/drift_report", WEEK).parts["verdict"]
     (path,) = Path(world.places.store).glob(f"objects/*/{part.address}*")
