@@ -157,7 +157,9 @@ def fit(use_case: UseCase, frame: pd.DataFrame) -> Encoder:
     A STRING feature keeps its 255 most frequent values (fewer when the estimator declares a smaller `max_bins`); among
     equally frequent ones the first by name. The order of the rows changes nothing.
     """
-    most = min(MOST_CATEGORIES, int(use_case.model.estimator.params.get("max_bins", MOST_CATEGORIES)))
+    bins = use_case.model.estimator.params.get("max_bins")
+    # what is no whole number the estimator refuses itself, by name
+    most = min(MOST_CATEGORIES, bins) if isinstance(bins, int) else MOST_CATEGORIES
     names, kinds, categories = [], [], {}
     for feature in use_case.model_features:
         kind = use_case.kind_of(feature)

@@ -34,20 +34,34 @@ class Scorer:
         return self.predict_encoded(self.encoder.encode(frame))
 
     def predict_encoded(self, array: Array) -> Array:
-        """The same for rows that are encoded already, float64 `[rows, features]`."""
+        """The same for rows that are encoded already, float64 `[rows, features]`.
+
+        Raises DataError also for rows that scikit-learn refuses: a linear model takes no nulls.
+        """
         if len(array) == 0:
             return np.empty(0, dtype=np.float64)
-        if self.task is Task.REGRESSION:
-            answer = np.asarray(self.estimator.predict(array), dtype=np.float64)
-        else:
-            shares = np.asarray(self.estimator.predict_proba(array), dtype=np.float64)
-            if shares.ndim != 2 or list(self.estimator.classes_) != [0, 1] or shares.shape[1] != 2:
+        answers = self.estimator.predict if self.task is Task.REGRESSION else self.estimator.predict_proba
+        try:
+            answer = np.asarray(answers(array), dtype=np.float64)
+        except ValueError as refused:
+            raise DataError(
+                f"{type(self.estimator).__name__} refused to answer {len(array)} rows "
+                f"({str(refused).partition(chr(10))[0]}): {_way_out(array)}."
+            ) from refused
+        if self.task is Task.CLASSIFICATION:
+            if answer.ndim != 2 or list(self.estimator.classes_) != [0, 1] or answer.shape[1] != 2:
                 raise DataError(
-                    f"{type(self.estimator).__name__} answers shape {shares.shape} for classes "
+                    f"{type(self.estimator).__name__} answers shape {answer.shape} for classes "
                     f"{list(self.estimator.classes_)}, must be two columns for [0, 1]: refuse this model."
                 )
-            answer = shares[:, 1].copy()
+            answer = answer[:, 1].copy()
         return checked_answers(answer, rows=len(array), task=self.task)
+
+
+def _way_out(array: Array) -> str:
+    if np.isnan(array).any():
+        return "declare an estimator that takes nulls (histogram trees), or derive features that have none"
+    return "give it the features it was trained on"
 
 
 def checked_answers(answer: Array, *, rows: int, task: Task) -> Array:

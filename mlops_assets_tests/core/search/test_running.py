@@ -101,13 +101,17 @@ def test_results_of_other_weeks_or_another_metric_are_refused(change: dict[str, 
         fit_rows(CASE, *training_window(CASE, frames), results=results)
 
 
-def test_a_trial_that_scikit_learn_refuses_says_why_and_the_others_go_on() -> None:
-    case = tiny.use_case(min_weeks=4, search=Search(space={"learning_rate": (-1, 0.2)}, trials=3))
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("learning_rate", (-1, 0.2)), ("max_bins", (None, 64)), ("max_bins", ("many", 64)), ("max_bins", (-3, 64))],
+)
+def test_a_trial_that_scikit_learn_refuses_says_why_and_the_others_go_on(name: str, values: tuple[object, ...]) -> None:
+    case = tiny.use_case(min_weeks=4, search=Search(space={name: values}, trials=3))
     model = fit(case, tiny.weeks())
 
     assert model.search is not None
     failed = model.search.results[1]
-    assert failed.value is None and "learning_rate" in str(failed.failure)
+    assert failed.value is None and f"The '{name}' parameter" in str(failed.failure)
     assert model.search.chosen.key != failed.trial.key
 
 
