@@ -4,7 +4,7 @@ Here belongs what a declared model asks of its window; which rows of the weeks a
 no estimator and no encoding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -69,7 +69,7 @@ def training_window(use_case: UseCase, frames: Mapping[str, pd.DataFrame]) -> tu
     The last `validation_weeks` weeks validate, the earlier ones train (their newest `max_rows` labelled rows), as
     `row_selection.select` has it. Raises DataError for too few or too many weeks, a gap, and what `select` refuses.
     """
-    keys = _weeks(use_case, frames)
+    keys = checked_weeks(use_case, frames)
     selection = Selection.declared(use_case)
     selected = select(selection, frames)
     used = pd.Series(np.concatenate([selected.train.week, selected.validation.week])).value_counts()
@@ -110,8 +110,9 @@ def judged(use_case: UseCase, rows: Labelled, prediction: npt.NDArray[np.float64
     return frame.reset_index(drop=True)
 
 
-def _weeks(use_case: UseCase, frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    model, keys = use_case.model, sorted(frames)
+def checked_weeks(use_case: UseCase, partitions: Iterable[str]) -> list[str]:
+    """The weeks of a window, oldest first. Raises DataError for too few or too many of them, or a gap."""
+    model, keys = use_case.model, sorted(partitions)
     span = f"{keys[0]} .. {keys[-1]}" if keys else "none"
     if len(keys) < model.min_weeks:
         raise DataError(
