@@ -33,6 +33,12 @@ def young(built: Path, tmp_path: Path) -> Iterator[World]:
         yield world
 
 
+def waits(world: World) -> str:
+    """Why the training that waits does, as the ledger has it."""
+    with Records(world.places.records) as records:
+        return records.ledger.entries(world.use_case.name)[-1].why
+
+
 def told(world: World, uri: str) -> World:
     """The same world, with another tracker."""
     return World.of(world.folder, world.use_case, replace(world.places, tracking_uri=uri), world.instance)
@@ -92,15 +98,23 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
 
-@pytest.mark.parametrize("away", ["no such folder", "a folder in its place", "closed port", "slow server"])
+@pytest.mark.parametrize(
+    ("away", "said"),
+    [
+        ("no such folder", "'/proc/nowhere/mlflow.db' cannot be opened"),
+        ("a folder in its place", "cannot be opened"),
+        ("closed port", "(http://127.0.0.1:{port}: [Errno 111] Connection refused). The trained model is stored"),
+        ("slow server", "(http://127.0.0.1:{port}: timed out). The trained model is stored"),
+    ],
+)
 def test_a_training_waits_while_the_tracker_is_away_and_is_registered_once_when_it_is_back(
-    young: World, tmp_path: Path, impatient: None, away: str
+    young: World, tmp_path: Path, impatient: None, away: str, said: str
 ) -> None:
     with slow_server() as (slow, came):
         uri = {
             "no such folder": "sqlite:////proc/nowhere/mlflow.db",
             "a folder in its place": f"sqlite:///{tmp_path}",
-            "closed port": closed_port(),
+            "closed port": closed_port().replace("//", "//someone:secret@"),
             "slow server": slow,
         }[away]
         without = told(young, uri)
@@ -110,7 +124,8 @@ def test_a_training_waits_while_the_tracker_is_away_and_is_registered_once_when_
         assert time.monotonic() - began < 60
         assert "MLflow does not answer" in reason(result)
         assert f"{NAME}_registrations" in reason(result)
-        assert ("Errno 111" in reason(result)) == (away == "closed port")
+        assert said.format(port=uri.rpartition(":")[2]) in reason(result)
+        assert "secret" not in reason(result) + waits(young)
         assert reused(result) == {"trained_model": False}
         assert lived.ledger(young)[-1] == WAITED
         assert tick(without) == ([], "1 trainings wait, the tracker does not answer yet")
