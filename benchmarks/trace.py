@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mlops_assets.core.versions import record_version
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.model_version import ModelVersion
+from mlops_assets.stores.records.seal import sealed
 from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION
 from mlops_assets.stores.records.tracing import trace
 
@@ -81,7 +82,7 @@ def fill(records: Records, models: int, predictions: int) -> None:
         for use_case in USE_CASES:
             for version in range(1, each + 1):
                 row = model(use_case, version, each)
-                connection.execute(insert(MODEL_VERSION).values(row.columns()))
+                connection.execute(insert(MODEL_VERSION).values(sealed(row.columns())))
                 keys.extend((key, use_case, version, kind) for key, kind in row.keys().items())
     keys.sort()
 

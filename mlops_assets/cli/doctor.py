@@ -11,18 +11,18 @@ from mlops_assets.declare.errors import MlopsError
 
 if TYPE_CHECKING:
     from mlops_assets.stores.records import Records
-    from mlops_assets.stores.records.probes import Fault
+    from mlops_assets.stores.records.surroundings import Fault
     from mlops_assets.stores.registry import Registry
     from mlops_assets.stores.settings import Settings
 
 
 def doctor(
     repair: Annotated[
-        bool, typer.Option(help="set aliases and stages as the ledger says, add missing lineage")
+        bool, typer.Option(help="set aliases and stages as the ledger says, write damaged lineage anew")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False,
 ) -> None:
-    """Look whether the ledger is whole, every version has its lineage, and aliases stand as decided (else exit code 1).
+    """Look whether ledger and lineage are whole, and the store and the tracker agree with them (else exit code 1).
 
     Each finding says what to do. What `--repair` cannot mend, or what it failed at, is still a finding.
     """
@@ -36,9 +36,12 @@ def doctor(
         if repair:
             mended = _mend([fault for faults in found.values() for fault in faults])
             found = _examine(places, records)
-    healthy = not any(found.values())
+    healthy = all(fault.info for faults in found.values() for fault in faults)
     if json:
-        shown = {name: [{"what": f.what, "remedy": f.remedy} for f in faults] for name, faults in found.items()}
+        shown = {
+            name: [{"what": f.what, "remedy": f.remedy, "info": f.info} for f in faults]
+            for name, faults in found.items()
+        }
         as_json({"healthy": healthy, "findings": shown, "mended": mended})
     else:
         _print(found, mended)
@@ -49,7 +52,8 @@ def doctor(
 def _examine(places: "Settings", records: "Records") -> dict[str, list["Fault"]]:
     """Probe -> what it found. A project in which nothing was registered has nothing to examine."""
     from mlops_assets.stores.assets import AssetStore
-    from mlops_assets.stores.records.probes import PROBES, Surroundings, examined
+    from mlops_assets.stores.records.probes import PROBES, examined
+    from mlops_assets.stores.records.surroundings import Surroundings
 
     registry = _registry(places)
     if registry is None and not records.database.path.exists():
@@ -87,7 +91,9 @@ def _print(found: dict[str, list["Fault"]], mended: list[dict[str, Any]]) -> Non
         out.print("not mended" if each["failed"] else "mended", end="  ")
         out.print(each["what"] + (f": {each['failed']}" if each["failed"] else ""), markup=False)
     for name, faults in found.items():
-        out.print(f"[{'red' if faults else 'green'}]{name:<10}[/] {f'{len(faults)} found' if faults else 'sound'}")
+        wrong = sum(not fault.info for fault in faults)
+        said = f"{wrong} found" if wrong else f"sound, {len(faults)} to know" if faults else "sound"
+        out.print(f"[{'red' if wrong else 'green'}]{name:<10}[/] {said}")
         for fault in faults:
             out.print(f"           {fault.what}", markup=False)
             out.print(f"           -> {fault.remedy}", markup=False)

@@ -127,7 +127,7 @@ def _stage(model: "ModelVersion") -> str:
 
 
 def _line(title: str, text: str) -> None:
-    out.print(f"{title:<14}{text}", markup=False)
+    out.print(f"{title:<12}  {text}", markup=False)
 
 
 def _grid(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -116,7 +116,7 @@ class Registry(Tracking):
             return _version(self.client.get_model_version(check_name("registered model", name), str(version)))
         except MlflowException as lacking:
             _only_missing(lacking)
-            raise DataError(f"{name}@{version} is not registered: look at the versions with `find`.") from lacking
+            raise DataError(f"{name}@{version} is not registered: `mlops history {name}` tells which are.") from lacking
 
     def find(self, name: str, **tags: str) -> list[RegisteredVersion]:
         """Versions of the model that have all these tags, oldest first; none when the model is unknown."""

@@ -5,10 +5,12 @@
 | `tables.py`, `database.py` | the schema; how the file is opened |
 | `entry.py`, `ledger.py` | an entry and its hash; appending, reading, what was live when |
 | `head.py`, `chain.py` | the sealed end of the ledger; is the chain whole? |
-| `model_version.py`, `lineage.py` | a row for each model version and what it is found by |
+| `model_version.py`, `lineage.py`, `seal.py` | a row for each model version and what it is found by; is it whole? |
 | `closure.py`, `registered.py` | what a model was made from, walked over refs; the row of a registered version |
 | `tracing.py` | one question, one SQL statement |
-| `probes.py` | do ledger, lineage and the tracker say the same? |
+| `waiting.py` | trainings that wait for the tracker |
+| `surroundings.py`, `probes.py` | do ledger, lineage, store and tracker say the same? |
+| `ledger_probes.py`, `lineage_probes.py` | the probes |
 
 Both are in one database so that a decision and what follows from it are one transaction.
 """
@@ -49,6 +51,12 @@ class Records:
             _restage(connection, row.use_case)  # its aliases may have been decided before
         return created
 
+    def rewrite(self, row: ModelVersion) -> None:
+        """Write a model version's row and keys in the place of whatever there is of it: of a row that was damaged."""
+        with self.database.writing() as connection:
+            lineage.write(connection, row)
+            _restage(connection, row.use_case)
+
     def restage(self, use_case: str) -> None:
         """Bring every stage of a use case in step with the ledger's aliases."""
         with self.database.writing() as connection:
@@ -69,7 +77,8 @@ class Records:
         """Decide where an alias points (None: nowhere): entry, stage and share in one transaction.
 
         Returns the entry under which it does; None when it points nowhere and always did. Nothing is written when it
-        stands so already, or when `once` was decided before, whatever was decided since. The tracker's alias is a label
+        stands so already, or when `once` was decided before, whatever was decided since: to come back to an earlier
+        version takes another `once`, one that names the entry it replaces (`standing`). The tracker's alias is a label
         and set by the caller afterwards, as `aliases` says. Raises like `Ledger.append`.
         """
         if alias not in ALIASES or (version is not None and version < 1):
@@ -89,8 +98,13 @@ class Records:
 
     def aliases(self, use_case: str) -> dict[str, int]:
         """Alias -> version number, as the ledger has it now; an alias that points nowhere is not there."""
-        decided = standing(self.ledger.entries(use_case)).get(use_case, {})
-        return {alias: version for alias, version in (e.points for e in decided.values()) if version is not None}
+        decided = (entry.points for entry in self.standing(use_case).values())
+        return {alias: version for alias, version in decided if version is not None}
+
+    def standing(self, use_case: str) -> dict[str, Entry]:
+        """Alias -> the entry that decided it last, also one by which it points nowhere; none was never decided."""
+        with self.database.reading() as connection:
+            return {entry.points[0]: entry for entry in read_entries(connection, use_case, kind=ALIAS)}
 
     def close(self) -> None:
         """Close every connection of this process."""

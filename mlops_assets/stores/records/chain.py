@@ -16,6 +16,7 @@ from mlops_assets.stores.records.entry import FIRST, Entry
 from mlops_assets.stores.records.head import Head
 from mlops_assets.stores.records.tables import GUARDS, LEDGER
 
+MENDABLE = ("head", "guard")  # kinds of findings that may be mended where there are no others
 _BACKUP = "compare with your newest backup of the records and put back what is right"
 
 
@@ -97,7 +98,15 @@ def _is_whole(entry: Entry) -> bool:
 
 
 def _guards(connection: Connection) -> list[Finding]:
-    there = {name for (name,) in driver(connection).execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
-    lost = sorted(set(GUARDS) - there)
+    there = dict(driver(connection).execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall())
+    lost = sorted(name for name, guard in GUARDS.items() if there.get(name) != guard)
     what = f"the ledger lost what refuses changes ({', '.join(lost)}): somebody prepared to change it"
-    return [Finding("guard", what, _BACKUP)] if lost else []
+    remedy = f"{_BACKUP}; when nothing was changed, `mlops doctor --repair` makes them again"
+    return [Finding("guard", what, remedy)] if lost else []
+
+
+def make_guards(connection: Connection) -> None:
+    """Make the triggers again that refuse changes of the ledger."""
+    for name, guard in GUARDS.items():
+        driver(connection).execute(f"DROP TRIGGER IF EXISTS {name}")
+        driver(connection).execute(guard)

@@ -21,6 +21,10 @@ _APPLICATION = int.from_bytes(b"mlrc")  # says whose file it is (sqlite.org/prag
 _PATIENCE_S = 30.0  # how long one writer waits for another; a record is written in milliseconds
 _ALONE = "alone"  # execution option of a transaction that takes the write lock at once
 _BACKUP = "put the backup back"
+_OUTDATED = (
+    "an earlier state of the project wrote it: move it and the files beside it away, then `mlops doctor` "
+    "says how each model is registered anew"
+)
 _REMEDIES = {
     sqlite3.SQLITE_BUSY: (DataError, "another writer holds it: try again when it has finished"),
     sqlite3.SQLITE_CANTOPEN: (DataError, "its folder must be there and yours to write: make it, or name another"),
@@ -88,7 +92,8 @@ class Database:
             if _pragma(raw, "application_id") != _APPLICATION:
                 raise DamagedError(f"{self._name} is a database of something else: name another file.")
             if (met := _pragma(raw, "user_version")) != FORMAT:
-                raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: upgrade the project.")
+                remedy = "upgrade the project" if met > FORMAT else _OUTDATED
+                raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: {remedy}.")
         raw.execute("PRAGMA journal_mode = WAL")
         raw.execute("PRAGMA synchronous = FULL")
 

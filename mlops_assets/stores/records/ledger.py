@@ -80,9 +80,11 @@ class Ledger:
             return chain.findings(connection, self._head)
 
     def repair(self) -> None:
-        """Write the head anew where it is lost or damaged. Nothing else can be mended here."""
+        """Write a lost head and make lost guards again, where nothing else is wrong: all else cannot be mended here."""
         with self._database.writing() as connection:
-            if self._head_or_none() is None:
+            kinds = {finding.kind for finding in chain.findings(connection, self._head)}
+            if kinds and kinds <= set(chain.MENDABLE):
+                chain.make_guards(connection)
                 self._settle(connection)
 
     def _check(self, connection: Connection) -> None:

@@ -6,9 +6,10 @@ Here belongs writing them, and reading whole rows back. Questions are answered i
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.records.database import Database
@@ -21,11 +22,13 @@ from mlops_assets.stores.records.model_version import (
     REGISTERED,
     ModelVersion,
 )
+from mlops_assets.stores.records.seal import SEALS, check, is_whole, sealed
 from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
 
 # what becomes of the version that leaves a stage which one version holds
 _AFTER = {CHAMPION: ARCHIVED, CHALLENGER: REGISTERED}
 _LIVE = {CHAMPION: 1.0}  # the share of live traffic that a stage has
+_MODEL = (MODEL_VERSION.c.use_case, MODEL_VERSION.c.version)
 UNDECIDED = (REGISTERED, 0.0)  # stage and share of a version about which no alias was decided
 
 
@@ -66,16 +69,30 @@ class Lineage:
         self._database = database
 
     def get(self, use_case: str, version: int) -> ModelVersion | None:
-        """The row of a version; None when there is none."""
+        """The row of a version; None when there is none. Raises DamagedError when it is not what was written."""
         with self._database.reading() as connection:
             return _get(connection, use_case, version)
 
     def heads(self) -> list[Head]:
-        """Every version that has a row, by use case and number."""
+        """Every version that has a row, by use case and number, as it is now: `damaged` says which were changed."""
         asked = select(*(MODEL_VERSION.c[name] for name in Head._fields))
         with self._database.reading() as connection:
             found = connection.execute(asked.order_by(MODEL_VERSION.c.use_case, MODEL_VERSION.c.version))
             return [Head(*row) for row in found]
+
+    def damaged(self) -> dict[tuple[str, int], str]:
+        """Use case and version -> what is wrong with its row or with what it is found by."""
+        found: dict[tuple[str, int], str] = {}
+        with self._database.reading() as connection:
+            rows = connection.execute(select(*_MODEL).order_by(*_MODEL)).tuples().all()
+            bare = dict.fromkeys(rows)  # those that are found by nothing
+            k = LINEAGE_KEY.c
+            keys = connection.execute(select(k.use_case, k.version, k.key, k.kind).order_by(k.use_case, k.version))
+            for model, group in groupby(keys.tuples(), lambda key: (key[0], key[1])):
+                bare.pop(model, None)
+                found[model] = _wrong(connection, model, {key: kind for _, _, key, kind in group})
+            found |= {model: _wrong(connection, model, {}) for model in bare}
+        return {model: wrong for model, wrong in found.items() if wrong}
 
     def add_predictions(self, predictions: Iterable[Prediction]) -> None:
         """Write predictions down, all or none. Raises DataError for an id that is there already."""
@@ -86,7 +103,10 @@ class Lineage:
 
 
 def add(connection: Connection, row: ModelVersion) -> bool:
-    """Write a row and its keys; False when it is there. Raises DataError when its number is another model's."""
+    """Write a row and its keys; False when it is there.
+
+    Raises DataError when its number is another model's, DamagedError when the row there is not what was written.
+    """
     before = _get(connection, row.use_case, row.version)
     if before is not None and not before.is_the_same_model_as(row):
         raise DataError(
@@ -94,10 +114,17 @@ def add(connection: Connection, row: ModelVersion) -> bool:
             "a number names one model; was the tracker's database replaced? Restore it."
         )
     if before is None:
-        connection.execute(insert(MODEL_VERSION).values(row.columns()))
-        found = {"use_case": row.use_case, "version": row.version}
-        connection.execute(insert(LINEAGE_KEY), [found | {"key": k, "kind": v} for k, v in row.keys().items()])
+        write(connection, row)
     return before is None
+
+
+def write(connection: Connection, row: ModelVersion) -> None:
+    """Write a row and its keys, in the place of whatever there is of that version."""
+    for table in (MODEL_VERSION, LINEAGE_KEY):
+        connection.execute(delete(table).where((table.c.use_case == row.use_case) & (table.c.version == row.version)))
+    connection.execute(insert(MODEL_VERSION).values(sealed(row.columns())))
+    found = {"use_case": row.use_case, "version": row.version}
+    connection.execute(insert(LINEAGE_KEY), [found | {"key": k, "kind": v} for k, v in row.keys().items()])
 
 
 def stages(entries: Iterable[Entry]) -> dict[int, tuple[str, float]]:
@@ -125,8 +152,14 @@ def set_stages(connection: Connection, use_case: str, decided: Mapping[int, tupl
 
 
 def model_version(row: Mapping[str, Any]) -> ModelVersion:
-    """The record of a row of the table, by column."""
-    return ModelVersion(**{name: _document(value) if name in DOCUMENTS else value for name, value in row.items()})
+    """The record of a row of the table, by column. Raises DamagedError when it is not what was written."""
+    check(row)
+    return _record(row)
+
+
+def _record(row: Mapping[str, Any]) -> ModelVersion:
+    told = {name: value for name, value in row.items() if name not in SEALS}
+    return ModelVersion(**{name: _document(value) if name in DOCUMENTS else value for name, value in told.items()})
 
 
 def _document(text: str) -> Any:
@@ -135,6 +168,25 @@ def _document(text: str) -> Any:
 
 
 def _get(connection: Connection, use_case: str, version: int) -> ModelVersion | None:
+    row = _row(connection, use_case, version)
+    return None if row is None else model_version(row)
+
+
+def _row(connection: Connection, use_case: str, version: int) -> dict[str, Any] | None:
     mine = (MODEL_VERSION.c.use_case == use_case) & (MODEL_VERSION.c.version == version)
     row = connection.execute(select(MODEL_VERSION).where(mine)).one_or_none()
-    return None if row is None else model_version(row._asdict())
+    return None if row is None else row._asdict()
+
+
+def _wrong(connection: Connection, model: tuple[str, int], keys: Mapping[str, str]) -> str:
+    """What is wrong with the row of a version that is found by these keys (key -> kind); "" when nothing is."""
+    row = _row(connection, *model)
+    if row is None:
+        return "is gone, what it was found by is still there"
+    if not is_whole(row):
+        return "is not what was written: a field of it was changed"
+    should = _record({**row, "stage": REGISTERED, "share": 0.0}).keys()
+    lost, foreign = sorted(should.items() - keys.items()), sorted(keys.items() - should.items())
+    found = [f"is not found by {len(lost)} of the keys it has, e.g. {lost[0][1]} {lost[0][0]}"] if lost else []
+    found += [f"is found by {len(foreign)} it does not have, e.g. {foreign[0][1]} {foreign[0][0]}"] if foreign else []
+    return " and ".join(found)

@@ -16,8 +16,8 @@ CHAMPION, CHALLENGER = ALIASES = ("champion", "challenger")
 REGISTERED, ARCHIVED = "registered", "archived"
 STAGES = (REGISTERED, CHALLENGER, CHAMPION, ARCHIVED)
 # what a row is found by that is no hash: never by a part of it
-FILE, TRAINING_SET, DAGSTER_RUN, COMMIT = "file", "training_set", "dagster_run", "commit"
-WHOLE_KEYS = (FILE, TRAINING_SET, DAGSTER_RUN)
+FILE, TRAINING_SET, COMMIT = "file", "training_set", "commit"
+WHOLE_KEYS = (FILE, TRAINING_SET)
 _UNKNOWN = ("", "unknown")  # as provenance says it: nothing is found by that
 
 
@@ -92,7 +92,7 @@ class ModelVersion:
         yield TRAINING_SET, self.training_set.removeprefix(f"{self.use_case}/")
         yield "training_set_rows", self.training_set_data_version
         yield COMMIT, self.commit
-        yield DAGSTER_RUN, self.dagster_run
+        yield "dagster_run", self.dagster_run
         yield "mlflow_run", self.mlflow_run
         for week in self.weeks:
             yield from ((kind, week[kind]) for kind in ("feature_table", "validated_dataset", "raw_data"))

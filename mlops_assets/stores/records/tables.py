@@ -1,12 +1,12 @@
 """The tables of the records, in portable SQL but for the guards of the ledger.
 
 Here belongs the schema and nothing that reads or writes it. Large JSON columns come last in their row: a question that
-needs the head of a row alone does not read them.
+needs the head of a row alone does not read them; the seal of a row is over their hash (`seal.py`).
 """
 
 from sqlalchemy import DDL, Column, Float, Index, Integer, MetaData, Table, Text, event
 
-FORMAT = 1
+FORMAT = 2
 METADATA = MetaData()
 # keys are compared byte by byte everywhere: a prefix is a range of them
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
@@ -35,7 +35,7 @@ MODEL_VERSION = Table(
         for name in (
             "partition", "registered_at", "verdict", "model_digest", "trained_model", "data_version", "training_set",
             "training_set_data_version", "commit", "dirty", "dagster_run", "mlflow_run", "mlflow_url", "dagster_url",
-            "sentence", "metrics", "libraries", "weeks", "files", "other_inputs",
+            "sentence", "contents", "seal", "metrics", "libraries", "weeks", "files", "other_inputs",
         )
     ),
 )  # fmt: skip
@@ -62,12 +62,15 @@ PREDICTION = Table(
 )
 
 # what the ledger refuses; the one for INSERT also stops INSERT OR REPLACE, which runs no DELETE trigger
-GUARDS = {
+_REFUSES = {
     "ledger_refuses_update": "BEFORE UPDATE ON ledger",
     "ledger_refuses_delete": "BEFORE DELETE ON ledger",
     "ledger_refuses_insert": "BEFORE INSERT ON ledger WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM ledger) "
     "OR EXISTS (SELECT 1 FROM ledger WHERE once = NEW.once)",
 }
-for _name, _when in GUARDS.items():
-    _guard = f"CREATE TRIGGER {_name} {_when} BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
+GUARDS = {
+    name: f"CREATE TRIGGER {name} {when} BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
+    for name, when in _REFUSES.items()
+}
+for _guard in GUARDS.values():
     event.listen(LEDGER, "after_create", DDL(_guard))  # type: ignore[no-untyped-call]  # SQLAlchemy's is untyped

@@ -23,15 +23,18 @@ from sqlalchemy import (
     union_all,
 )
 
-from mlops_assets.declare.errors import DataError
+from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.records.database import Database
 from mlops_assets.stores.records.lineage import Head, Prediction, model_version
-from mlops_assets.stores.records.model_version import ALIASES, COMMIT, WHOLE_KEYS, ModelVersion
+from mlops_assets.stores.records.model_version import ALIASES, COMMIT, DOCUMENTS, WHOLE_KEYS, ModelVersion
+from mlops_assets.stores.records.seal import check
 from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
 
 PREDICTION_ID, VERSION, ALIAS = "prediction", "version", "alias"
 _MODEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._=-]{0,127})@(.*)")
-_PREFIX = re.compile(r"[0-9a-f]{7,63}")  # git's and everybody's habit: 7 for a commit; for a data version at least 8
+# git's and everybody's habit: 7 for a commit; for a data version or a run's id (with its dashes) at least 8
+_PREFIX = re.compile(r"[0-9a-f][0-9a-f-]{6,62}")
+_HASH = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]{6,63}")
 _ANSWER = ("use_case", "version", "arm", "as_of", "answered_at")  # what is known of a prediction beside its id
 _COMMIT_LENGTH, _LONGEST = 7, 1_000
 
@@ -68,9 +71,9 @@ class Traced:
 
 
 def question(asked: str) -> Question:
-    """The question in a text. Raises DataError for one that can mean nothing.
+    """The question in a text; a hash may be in capitals. Raises DataError for one that can mean nothing.
 
-    >>> question("flight_delays@champion").stage, question("0f1ac84e").up_to
+    >>> question("flight_delays@champion").stage, question("0F1AC84E").up_to
     ('champion', '0f1ac84eg')
     """
     if not asked.strip() or not asked.isprintable() or len(asked) > _LONGEST:
@@ -82,6 +85,7 @@ def question(asked: str) -> Question:
         if re.fullmatch(r"[1-9][0-9]{0,8}", which):
             return Question(asked=asked, up_to=asked, use_case=use_case, version=int(which))
         raise DataError(f"{asked!r} names no model: after the @ stands a version number or one of {ALIASES}.")
+    asked = asked.lower() if _HASH.fullmatch(asked) else asked
     # "g" is the first text above every continuation of a hexadecimal prefix
     return Question(asked=asked, up_to=f"{asked}g" if _PREFIX.fullmatch(asked) else asked)
 
@@ -91,14 +95,14 @@ def trace(database: Database, what: str) -> list[Traced]:
 
     `what` is a prediction id, `use_case@version`, `use_case@champion` or `@challenger`, or anything a model was made
     from: a data version, a landed file's recorded path or sha256, a commit, a training set's name or data version, a
-    run, a model digest; of a hash the first 8 characters are enough, of a commit 7. Raises DataError when it means
-    nothing, is unknown, or is the beginning of several hashes.
+    run, a model digest; of a hash or a run's id the first 8 characters are enough, of a commit 7. Raises DataError when
+    it means nothing, is unknown, or is the beginning of several, DamagedError when what is there was changed.
     """
     asked = question(what)
     with database.reading() as connection:
         rows = connection.execute(STATEMENT, asdict(asked)).mappings().all()
-    if any(row["key"] == what for row in rows):
-        rows = [row for row in rows if row["key"] == what]  # whole before beginnings
+    if any(row["key"] == asked.asked for row in rows):
+        rows = [row for row in rows if row["key"] == asked.asked]  # whole before beginnings
     meant = {row["key"]: row["kind"] for row in rows}
     if len(meant) > 1:
         named = ", ".join(f"{key[:16]} ({kind})" for key, kind in sorted(meant.items())[:5])
@@ -106,7 +110,8 @@ def trace(database: Database, what: str) -> list[Traced]:
     if not rows:
         raise DataError(
             f"{what!r} is unknown: looked among predictions, model versions, and everything they were made from (data "
-            f"versions, files, commits, training sets, runs, model digests) in {database.path}."
+            f"versions, files, commits, training sets, runs, model digests) in {database.path}; `mlops doctor` looks "
+            "whether all of them are there."
         )
     return [_traced(row) for row in rows]
 
@@ -129,13 +134,11 @@ def _statement() -> Select[Any]:
     ).cte("found")
     whole = func.count(case((found.c.key == asked, 1)))
     alone = select(or_(func.count() == 1, whole == 1).label("alone")).select_from(found).cte("alone")
-    head = [m[name].label(f"of_{name}") for name in Head._fields]
-    others = [
-        case((alone.c.alone, column)).label(f"of_{column.name}") for column in m if column.name not in Head._fields
-    ]
+    short = [column.label(f"of_{column.name}") for column in m if column.name not in DOCUMENTS]
+    documents = [case((alone.c.alone, m[name])).label(f"of_{name}") for name in DOCUMENTS]
     same = (m.use_case == found.c.use_case) & (m.version == found.c.version)
     return (
-        select(found, *head, *others)
+        select(found, *short, *documents)
         .select_from(found.join(alone, true()).outerjoin(MODEL_VERSION, same))
         .order_by(found.c.use_case, found.c.version)
     )
@@ -153,7 +156,15 @@ def _traced(row: RowMapping) -> Traced:
     prediction = model = None
     if row["kind"] == PREDICTION_ID:
         prediction = Prediction(id=row["key"], **{name: row[name] for name in _ANSWER})
-    if row["of_weeks"] is not None:
-        model = model_version({column.name: row[f"of_{column.name}"] for column in MODEL_VERSION.c})
-    head = Head(*(row[f"of_{name}"] for name in Head._fields))
+    met = {column.name: row[f"of_{column.name}"] for column in MODEL_VERSION.c}
+    if row["of_weeks"] is None:
+        check(met)
+    else:
+        model = model_version(met)
+        if row["kind"] not in (PREDICTION_ID, VERSION, ALIAS) and model.keys().get(row["key"]) != row["kind"]:
+            raise DamagedError(
+                f"{model.name} is found by {row['kind']} {row['key']!r}, which it was not made from: "
+                "`mlops doctor --repair` writes anew what it is found by."
+            )
+    head = Head(*(met[name] for name in Head._fields))
     return Traced(kind=row["kind"], key=row["key"], head=head, model=model, prediction=prediction)

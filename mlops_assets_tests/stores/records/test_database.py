@@ -50,13 +50,17 @@ def test_a_place_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> N
         records.ledger.append(**decision(0))
 
 
-def test_another_format_is_refused_with_its_number(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("other", "remedy"), [(9, "upgrade the project"), (1, "move it and the files beside it away")])
+def test_another_format_is_refused_with_its_number(tmp_path: Path, other: int, remedy: str) -> None:
     with Records(tmp_path / "records.db") as records:
         told(records, 1)
     with closing(sqlite3.connect(tmp_path / "records.db")) as db:
-        db.execute("PRAGMA user_version = 9")
+        db.execute(f"PRAGMA user_version = {other}")
 
-    with Records(tmp_path / "records.db") as records, pytest.raises(DataError, match="format == 9, must be 1"):
+    with (
+        Records(tmp_path / "records.db") as records,
+        pytest.raises(DataError, match=f"format == {other}, must be 2: .*{remedy}"),
+    ):
         records.ledger.entries()
 
 

@@ -137,7 +137,7 @@ def test_the_first_question_of_a_process_is_one_statement_too(records: Records, 
 
 
 @pytest.mark.parametrize("what", [
-    "nope", f"{USE_CASE}@9", "parking@champion", "f" * 64, ONE.commit[:6], ONE.dagster_run[:9], "flights",
+    "nope", f"{USE_CASE}@9", "parking@champion", "f" * 64, ONE.commit[:6], ONE.dagster_run[:7], "flights",
     "planes.parque", "%", "'",
 ])  # fmt: skip
 def test_what_is_unknown_is_said_with_where_was_looked(records: Records, tmp_path: Path, what: str) -> None:
