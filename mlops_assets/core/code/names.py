@@ -15,6 +15,12 @@ _FIELDS = {
     for sort in vars(ast).values()
     if isinstance(sort, type) and issubclass(sort, ast.AST)
 }
+# methods by which a table, a list, a set or a library takes something in or lets it go
+_WRITING = frozenset({
+    "append", "appendleft", "extend", "extendleft", "insert", "add", "update", "setdefault", "pop", "popitem", "clear",
+    "remove", "discard", "register", "listen", "subscribe", "setitem", "delitem", "__setitem__", "__delitem__",
+})  # fmt: skip
+_RUNNING_TEXT = frozenset({"setattr", "delattr", "exec", "eval", "globals"})
 
 
 @dataclass
@@ -22,7 +28,8 @@ class Names:
     """What some statements name. No scopes are told apart: a local of a global's name counts as the global.
 
     `chains`: root name and the attributes asked of it, ("np", "random", "default_rng"). `hints`: names in annotations
-    that are written as texts. `bound`: names given a value somewhere inside. `imports`: statements inside.
+    that are written as texts. `bound`: names given a value somewhere inside. `imports`: statements inside. `made`: the
+    names assigned to, `written`: those whose objects are written to, "" for one that has no name.
     """
 
     spelling: list[str] = field(default_factory=list)
@@ -30,6 +37,8 @@ class Names:
     hints: set[tuple[str, ...]] = field(default_factory=set)
     bound: set[str] = field(default_factory=set)
     imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
+    made: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
 
     def add(self, node: Any) -> None:
         """Read a node (or a list of them, or a constant) and all below it."""
@@ -51,8 +60,15 @@ class Names:
             self.spelling += ("Constant", repr(node.value))
             return
         self.spelling.append(kind.__name__)
-        if kind is ast.Attribute and self._chain(node):
-            return
+        if kind is ast.Attribute:
+            if not isinstance(node.ctx, ast.Load) or writes_by_name(node.attr):
+                self.written.add(_root(node))
+            if self._chain(node):
+                return
+        elif kind is ast.Subscript and not isinstance(node.ctx, ast.Load):
+            self.written.add(_root(node))
+        elif kind is ast.Global:
+            self.written.add("")
         if kind is ast.Import or kind is ast.ImportFrom:
             self.imports.append(node)
         for name in fields:
@@ -75,8 +91,11 @@ class Names:
         self.spelling += ("Name", node.id)
         if isinstance(node.ctx, ast.Load):
             self.chains.add((node.id,))
+            if runs_text(node.id):
+                self.written.add("")
         else:
             self.bound.add(node.id)
+            self.made.add(node.id)
 
     def _chain(self, node: ast.Attribute) -> bool:
         """Read the whole of `a.b.c` and say so; False for an attribute of anything but a name, `f().x`."""
@@ -101,6 +120,23 @@ class Names:
                 except SyntaxError:  # a Literal["no name"]
                     continue
                 self.hints |= meant.chains
+
+
+def writes_by_name(attribute: str) -> bool:
+    """True for a method that changes its object, by the names of Python's own."""
+    return attribute in _WRITING
+
+
+def runs_text(name: str) -> bool:
+    """True for a function of Python's that may change anything."""
+    return name in _RUNNING_TEXT
+
+
+def _root(node: ast.expr) -> str:
+    """The name that `a.b[c].d` begins with; "" for none, `f().x`."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def is_text(node: ast.AST) -> bool:

@@ -5,15 +5,19 @@ syntax tree outlives the parsing: kept ones cost a large process more in garbage
 """
 
 import ast
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mlops_assets.core.code.names import FunctionNode, Names, is_text
+from mlops_assets.core.code.running import acts, called, inherited, running
 from mlops_assets.core.versions import blob_version
 from mlops_assets.declare.errors import DataError
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
            ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)  # fmt: skip
+
+_METACLASSES = ("type", "ABCMeta", "abc.ABCMeta", "EnumMeta", "EnumType", "enum.EnumMeta", "enum.EnumType")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Piece:
 
     `digest`: "function:<blake3>" of the spelling (class, constant, module). `chains`, `hints`, `bound` as in `Names`.
     `imports`: what imports inside bring; `passed_on`: those under an `if` or a `try` of the top level, used by others.
+    `writes`: whether it may change an object that it did not make. `hooks`: whether it does something with every class
+    that is derived from it. `asks_subclasses`: whether it looks for them.
     """
 
     digest: str
@@ -39,6 +45,9 @@ class Piece:
     bound: frozenset[str]
     imports: tuple[Target, ...]
     passed_on: tuple[Target, ...]
+    writes: bool
+    hooks: bool
+    asks_subclasses: bool
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,8 @@ class Source:
     `pieces`: name -> the statements that bind it. `imports`: name -> what plain import statements bind it to. `stars`:
     modules imported by star. `imported`: every module that importing this one imports. `effects`: the statements that
     do something without binding a name, or beside it. `decorators`: of each decorated definition, since a decorator may
-    put it where others find it.
+    put it where others find it; `calls`: what is called while a name is bound, which may do the same, and so may
+    `bases`, of each class. `order`: where a star import may bind any name, what binds names, in order.
     """
 
     name: str
@@ -59,6 +69,9 @@ class Source:
     imported: list[Target]
     effects: Piece | None
     decorators: dict[str, Piece]
+    calls: dict[str, Piece]
+    bases: dict[str, Piece]
+    order: str
 
 
 def parse(name: str, text: str, is_package: Callable[[str], bool]) -> Source:
@@ -77,12 +90,17 @@ def parse(name: str, text: str, is_package: Callable[[str], bool]) -> Source:
     return Source(
         name=name,
         package=found.package,
-        pieces={bound: found.piece(_sort_of(each), each) for bound, each in found.statements.items()},
+        pieces={
+            bound: found.piece(_sort_of(each), each, found.places(each)) for bound, each in found.statements.items()
+        },
         imports=found.imports,
         stars=found.stars,
         imported=found.imported,
-        effects=found.piece("module", found.effects) if found.effects else None,
+        effects=found.piece("module", found.effects, found.places(found.effects)) if found.effects else None,
         decorators={bound: found.piece("", each) for bound, each in decorated.items() if each},
+        calls={bound: found.piece("", each) for bound, each in found.calls.items()},
+        bases={bound: found.piece("", each) for bound, each in found.bases.items()},
+        order=" ".join(found.order) if found.stars else "",
     )
 
 
@@ -119,27 +137,61 @@ class _Sorted:
     stars: list[str] = field(default_factory=list)
     imported: list[Target] = field(default_factory=list)
     effects: list[ast.stmt] = field(default_factory=list)
+    calls: dict[str, list[ast.AST]] = field(default_factory=dict)
+    bases: dict[str, list[ast.AST]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    looking: set[ast.stmt] = field(default_factory=set)  # those that look a name up while they run
+    binding: dict[str, list[ast.stmt]] = field(default_factory=dict)  # name -> all that bind it, imports, too
+    ordered: list[tuple[int, int]] | None = None  # the places of those whose order matters
 
     def add(self, statement: ast.stmt) -> None:
         if is_text(statement) or _never_on_import(statement):
             return
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for target in self._brought(statement):
+                self.order.append(f"{target.module}.{target.bound}")
                 if target.bound not in ("", "*"):
                     self.imports.setdefault(target.bound, []).append(target)
+                    self.binding.setdefault(target.bound, []).append(statement)
             return
         names: set[str] = set()
-        acts = False
         for node in _own_nodes(statement):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names.update(target.bound for target in self._brought(node))
             else:
                 names.update(_bound(node))
-            acts = acts or _acts(node)
+        nodes = list(running(statement))
+        calls, bases = called(nodes), inherited(nodes)
         for name in sorted(names - {"", "*"}):
+            self.order.append(name)
             self.statements.setdefault(name, []).append(statement)
-        if acts or not names:
+            self.binding.setdefault(name, []).append(statement)
+            if calls:
+                self.calls.setdefault(name, []).extend(calls)
+            if bases:
+                self.bases.setdefault(name, []).extend(bases)
+        if any(isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) for node in nodes):
+            self.looking.add(statement)
+        if not names or any(map(acts, nodes)):
             self.effects.append(statement)
+
+    def places(self, statements: Sequence[ast.stmt]) -> str:
+        """Where the statements stand among those that act or bind a name once more; "" where that changes nothing.
+
+        It does for these themselves, and for what looks a name up while it runs: a table may be filled by then, or not.
+        """
+        if self.ordered is None:
+            again = [each for name in self.binding if self._bound_again(name) for each in self.binding[name]]
+            self.ordered = sorted({_place(each) for each in (*self.effects, *again)})
+        found = [str(bisect_left(self.ordered, _place(each))) if self._matters(each) else "" for each in statements]
+        return " ".join(found) if self.ordered else ""
+
+    def _bound_again(self, name: str) -> bool:
+        """True unless one statement binds it, or imports of one thing do: `import a.b` and `import a.c` bind `a`."""
+        return len(self.statements.get(name, [])) + len(set(self.imports.get(name, []))) > 1
+
+    def _matters(self, statement: ast.stmt) -> bool:
+        return statement in self.looking or _place(statement) in (self.ordered or ())
 
     def _brought(self, statement: ast.Import | ast.ImportFrom) -> list[Target]:
         found = targets(statement, self.name, self.package)
@@ -147,20 +199,25 @@ class _Sorted:
         self.stars += [target.module for target in found if target.bound == "*"]
         return found
 
-    def piece(self, sort: str, statements: Sequence[ast.AST]) -> Piece:
+    def piece(self, sort: str, statements: Sequence[ast.AST], places: str = "") -> Piece:
         names, passed_on = Names(), []
         for statement in statements:
             seen = len(names.imports)
             names.add(statement)
             if not isinstance(statement, FunctionNode | ast.ClassDef):
                 passed_on += names.imports[seen:]
+        futures = sorted(target.bound for target in self.imported if target.module == "__future__")
+        said = [*names.spelling, *futures, *filter(None, [places])]
         return Piece(
-            digest=f"{sort}:{blob_version(chr(0).join(names.spelling).encode())}",
+            digest=f"{sort}:{blob_version(chr(0).join(said).encode())}",
             chains=tuple(sorted(names.chains)),
             hints=tuple(sorted(names.hints)),
             bound=frozenset(names.bound),
             imports=tuple(t for each in names.imports for t in targets(each, self.name, self.package)),
             passed_on=tuple(t for each in passed_on for t in targets(each, self.name, self.package)),
+            writes=bool(names.written - names.made),
+            hooks="__init_subclass__" in names.bound or any(map(_is_metaclass, statements)),
+            asks_subclasses="__subclasses__" in names.spelling,
         )
 
 
@@ -186,10 +243,12 @@ def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
             waiting.extend(ast.iter_child_nodes(node))
 
 
-def _acts(node: ast.AST) -> bool:
-    if isinstance(node, ast.Expr):
-        return not isinstance(node.value, ast.Constant)
-    return isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load)
+def _place(statement: ast.stmt) -> tuple[int, int]:
+    return statement.lineno, statement.col_offset
+
+
+def _is_metaclass(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef) and any(ast.unparse(base) in _METACLASSES for base in node.bases)
 
 
 def _never_on_import(statement: ast.stmt) -> bool:

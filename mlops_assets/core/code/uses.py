@@ -5,30 +5,41 @@ Here belongs one step of the way; `reach.py` follows it to the end.
 
 import builtins
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from mlops_assets.core.code.source import Piece, Source, Target
+from mlops_assets.core.versions import blob_version
 from mlops_assets.declare.errors import DataError
 
 Node = tuple[str, str]  # module, and the name of a definition or one of these two
 IMPORTED = ""  # the module is imported: what it does then
 ALL = "*"  # every definition of it
+WRITES, HOOKS = "writes", "hooks"  # what is asked of code, by the fields of `Piece`
 
 
 class Uses:
     """What one node names directly: other `nodes`, `libraries` by import root; and the `digest` of its own code.
 
-    `source` gives a parsed module of the `inside` packages, None where there is none. `where` is said in errors. The
-    digest is "function:<blake3>", with class, constant or module in its place; None for a node without code.
+    `source` gives a parsed module of the `inside` packages, None where there is none. `where` is said in errors.
+    `leads_to` tells whether a definition reaches code of which WRITES or HOOKS holds. The digest is "function:<blake3>"
+    (or class, constant, module) of the code and of what imports bind its names to; None for a node without code.
     """
 
-    def __init__(self, source: Callable[[str], Source | None], inside: Collection[str], where: str) -> None:
+    def __init__(
+        self,
+        source: Callable[[str], Source | None],
+        inside: Collection[str],
+        where: str,
+        leads_to: Callable[[Node, str], bool],
+    ) -> None:
         self._source = source
+        self._leads_to = leads_to
         self._inside = inside
         self._where = where
         self._following: list[tuple[str, tuple[str, ...]]] = []  # a package may import its own modules by name
         self.nodes: set[Node] = set()
         self.libraries: set[str] = set()
+        self._meant: list[str] = []  # what the name that is looked up now turned out to be, by its full name
         self.digest: str | None = None
 
     def find(self, node: Node) -> None:
@@ -51,8 +62,8 @@ class Uses:
         return source
 
     def _definition(self, source: Source, name: str) -> None:
-        self._read(source, source.pieces[name])
-        self.digest = source.pieces[name].digest
+        piece = source.pieces[name]
+        self.digest = _with(piece.digest, self._read(source, piece))
 
     def _importing(self, source: Source) -> None:
         """What importing the module does, beside binding names: its own effects, its imports, its packages'."""
@@ -61,24 +72,48 @@ class Uses:
             self.nodes.add((parent, IMPORTED))
         for target in source.imported:
             self._imported(target)
-        for name, decorators in source.decorators.items():
-            decorates = Uses(self._source, self._inside, self._where)
-            decorates._read(source, decorators)
-            if any(node[1] != IMPORTED for node in decorates.nodes):
-                self.nodes.add((source.name, name))
+        self._found_by(source, source.decorators, lambda node: True)
+        self._found_by(source, source.calls, lambda node: self._leads_to(node, WRITES))
+        self._found_by(source, source.bases, lambda node: self._leads_to(node, HOOKS))
         if source.effects is not None:
-            self._read(source, source.effects)
-            self.digest = source.effects.digest
+            self.digest = _with(source.effects.digest, self._read(source, source.effects))
+
+    def _found_by(self, source: Source, users: Mapping[str, Piece], test: Callable[[Node], bool]) -> None:
+        """Definitions that others may find once they are made, since what makes them names something of which `test`.
+
+        What makes them is not thereby reached, and its names may be locals of what stands around it.
+        """
+        for name, piece in users.items():
+            named = Uses(self._source, self._inside, self._where, self._leads_to)
+            named._read(source, piece, certain=False)
+            if any(test(node) for node in sorted(named.nodes) if node[1] != IMPORTED):
+                self.nodes.add((source.name, name))
 
     def _everything(self, source: Source) -> None:
         self.nodes.add((source.name, IMPORTED))
         self.nodes.update((source.name, name) for name in source.pieces)
-        for target in (target for brought in source.imports.values() for target in brought):
-            self._target(target, ())
+        meant = {f"* = {source.order}"} if source.order else set()
+        for name, brought in source.imports.items():
+            for target in brought:
+                self._target(target, ())
+            meant.add(f"{name} = {' | '.join(self._meant)}")
+            self._meant.clear()
         for star in source.stars:
             self.walk(star, ())
+        self.digest = _with("module:", meant) if meant else None
 
-    def _read(self, source: Source, piece: Piece) -> None:
+    def _read(self, source: Source, piece: Piece, *, certain: bool = True) -> set[str]:
+        """Look up all that a piece names; says what names turned out to be that imports bind: "np.exp = numpy.exp".
+
+        Where several imports bind a name, it is all of them in their order.
+        """
+        meant: set[str] = set()
+
+        def means(name: str) -> None:
+            if self._meant:
+                meant.add(f"{name} = {' | '.join(self._meant)}")
+                self._meant.clear()
+
         local: dict[str, list[Target]] = {}
         for target in piece.imports:
             self._imported(target)
@@ -86,15 +121,21 @@ class Uses:
         for root, *attributes in piece.chains:
             own = local.get(root, [])
             for target in own:
-                self._target(target, tuple(attributes))
-            self._name(source, root, tuple(attributes), certain=not own and root not in piece.bound)
+                self._target(target, tuple(attributes), certain=certain)
+            self._name(source, root, tuple(attributes), certain=certain and not own and root not in piece.bound)
+            means(".".join((root, *attributes)))
         for root, *attributes in piece.hints:
             self._name(source, root, tuple(attributes), certain=False)
+            means(".".join((root, *attributes)))
         for target in piece.passed_on:
             if target.bound not in ("", "*"):
                 self._target(target, ())
+                means(target.bound)
         for star in source.stars:  # any name may come from there
             self.walk(star, ())
+            self._meant.append(source.order)
+            means("*")
+        return meant
 
     def _name(self, source: Source, root: str, attributes: tuple[str, ...], *, certain: bool) -> None:
         """A name as the module's top level has it; `certain` that it is no local."""
@@ -130,16 +171,19 @@ class Uses:
         if self._outside(module):
             root = module.partition(".")[0]
             self.libraries |= {root} - sys.stdlib_module_names
+            self._meant.append(".".join((module, *attributes)))
             return
         source = self._module(module)
         if not attributes:
             self.nodes.add((module, ALL))
+            self._meant.append(module)
             return
         self.nodes.add((module, IMPORTED))
         first, rest = attributes[0], attributes[1:]
         bound = first in source.pieces
         if bound:
             self.nodes.add((module, first))
+            self._meant.append(".".join((module, *attributes)))
         if first in source.imports and (module, attributes) not in self._following:
             bound = True
             self._following.append((module, attributes))
@@ -149,8 +193,9 @@ class Uses:
         submodule = self._submodule(source, first, bound)
         if submodule is not None:  # beside a name of the package: either may be meant
             self.walk(submodule, rest, certain=certain and not bound)
-        elif not bound and ("__getattr__" in source.pieces or source.stars):
+        elif source.stars or (not bound and "__getattr__" in source.pieces):
             self.nodes.add((module, ALL))
+            self._meant.append(f"{module}.{first} of {source.order}")
         elif not bound and certain and not _is_dunder(first):
             raise DataError(
                 f"{self._where} names {module}.{first}, which is not there: was it moved, or is it made up from a text?"
@@ -163,6 +208,12 @@ class Uses:
 
     def _outside(self, module: str) -> bool:
         return module.partition(".")[0] not in self._inside
+
+
+def _with(digest: str, meant: Collection[str]) -> str:
+    """A digest that counts what the names mean, too."""
+    sort, _, own = digest.partition(":")
+    return f"{sort}:{blob_version(chr(0).join([own, *sorted(meant)]).encode())}" if meant else digest
 
 
 def _is_dunder(name: str) -> bool:
