@@ -186,12 +186,11 @@ def _first_line(error: BaseException) -> str:
     """What went wrong, in one line without credentials; of a request, whom it asked and the innermost reason."""
     import requests
 
-    asked, innermost = "", error
-    while (deeper := innermost.__cause__ or innermost.__context__) is not None:
-        innermost = deeper
-        if isinstance(innermost, requests.RequestException) and innermost.request is not None:
-            url = urlsplit(str(innermost.request.url))
-            asked = f"{url.scheme}://{url.netloc.rpartition('@')[2]}: "
-    told = innermost if asked else error
+    chain = [error]
+    while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(deeper)
+    urls = [urlsplit(str(e.request.url)) for e in chain if isinstance(e, requests.RequestException) and e.request]
+    asked = f"{urls[0].scheme}://{urls[0].netloc.rpartition('@')[2]}: " if urls else ""
+    told = chain[-1] if urls else error
     line = (str(told).strip().splitlines() or [type(told).__name__])[0]
     return asked + shorten(re.sub(r"//[^/@\s]*@", "//", line), 300, placeholder=" ...")
