@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.records import Records
+from mlops_assets.stores.records.tables import GUARDS
 from mlops_assets.stores.registry import CHALLENGER, CHAMPION
 from mlops_assets_tests.cli.conftest import Mlops
-from mlops_assets_tests.cli.recorded import registry
-from mlops_assets_tests.stores.records.models import USE_CASE, WEEKS
+from mlops_assets_tests.cli.recorded import places, registry
+from mlops_assets_tests.stores.records.clerk import decision
+from mlops_assets_tests.stores.records.models import USE_CASE, WEEKS, publish
 
 SOUND: dict[str, list[object]] = {name: [] for name in ("ledger", "lineage", "stages", "entries", "aliases", "waiting")}
 
@@ -154,3 +158,117 @@ def test_a_tracker_that_does_not_answer_is_a_finding(
     answer = mlops("doctor")
 
     assert answer.code == 1 and "the tracker cannot be asked" in answer.out
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    (["UPDATE model_version SET weeks = '[]', \"commit\" = 'deadbeef'"], "is not what was written: a field of it was"),
+    (["UPDATE model_version SET weeks = 'nope'"], "is not what was written: a field of it was changed"),
+    (["UPDATE model_version SET trained_model = '00', partition = 'x'"], "is not what was written: a field of it was"),
+    (["UPDATE model_version SET share = 'all', files = '{}'"], "is not what was written: a field of it was changed"),
+    (["DELETE FROM lineage_key"], "is not found by "),
+    (["DELETE FROM model_version"], "has no lineage"),
+])  # fmt: skip
+def test_changed_lineage_is_named_and_written_anew(project: Path, mlops: Mlops, changes: list[str], said: str) -> None:
+    before = [mlops("trace", f"{USE_CASE}@{version}").out for version in (1, 2)]
+    change(project, *changes)
+
+    found = mlops("doctor", "--json")
+    mended = mlops("doctor", "--repair", "--json")
+
+    assert found.code == 1 and len(found.json["findings"]["lineage"]) == 2
+    assert all(said in finding["what"] for finding in found.json["findings"]["lineage"])
+    assert "`mlops doctor --repair` writes row and keys anew" in found.json["findings"]["lineage"][0]["remedy"]
+    assert mended.code == 0 and mended.json["findings"] == SOUND
+    assert [mlops("trace", f"{USE_CASE}@{version}").out for version in (1, 2)] == before
+
+
+def test_lost_guards_of_a_whole_ledger_are_made_again(project: Path, mlops: Mlops) -> None:
+    change(project, *(f"DROP TRIGGER {name}" for name in GUARDS))
+
+    assert "`mlops doctor --repair` makes them again" in mlops("doctor").out
+    assert mlops("doctor", "--repair").code == 0
+
+
+def shorten(project: Path, last: int) -> None:
+    """The ledger ends earlier, is whole, and its head is gone."""
+    guards = (f"DROP TRIGGER {name}" for name in GUARDS)
+    change(project, *guards, f"DELETE FROM ledger WHERE seq > {last}", *GUARDS.values())  # noqa: S608  a number
+    (project / "records" / "records.db.head").unlink()
+
+
+def test_a_ledger_without_its_end_is_not_taken_for_whole(project: Path, mlops: Mlops) -> None:
+    shorten(project, 1)
+
+    answer = mlops("doctor", "--repair", "--json")
+
+    assert answer.code == 1 and answer.json["mended"] == []
+    assert (
+        f"the tracker has 1 versions it does not tell of, e.g. {USE_CASE}@2"
+        in (answer.json["findings"]["ledger"][1]["what"])
+    )
+    assert "move the database and its head away together" in answer.json["findings"]["ledger"][1]["remedy"]
+    assert not (project / "records" / "records.db.head").exists()
+
+
+def test_an_older_copy_of_the_records_moves_no_alias(project: Path, mlops: Mlops) -> None:
+    shorten(project, 1)
+    with Records(project / "records" / "records.db") as records:
+        records.ledger.repair()  # as it was when it was copied
+    tracker = registry(project)
+
+    answer = mlops("doctor", "--repair", "--json")
+
+    assert answer.code == 1 and not [done for done in answer.json["mended"] if "alias" in done["what"]]
+    (untold,) = answer.json["findings"]["ledger"]
+    assert f"`mlops backfill {USE_CASE} --job train --anew --from {WEEKS[2]} --to {WEEKS[2]}`" in untold["remedy"]
+    assert f"alias champion of {USE_CASE} is not touched" in answer.json["findings"]["aliases"][0]["what"]
+    assert tracker.get_alias(USE_CASE, CHAMPION).version == 1  # type: ignore[union-attr]  # None fails as well
+
+
+def entry(project: Path, week: str, version: int) -> None:
+    """A registry entry of a week after which that version is champion."""
+    record = {"champion": {"version": version}}
+    publish(AssetStore(places(project).store), "registry_entry", week, "", records={"entry": record})
+
+
+def test_the_newest_registry_entry_and_the_ledger_have_one_champion(project: Path, mlops: Mlops) -> None:
+    entry(project, WEEKS[1], 2)
+    entry(project, WEEKS[2], 1)
+    assert mlops("doctor").code == 0
+    entry(project, WEEKS[3], 2)
+    tracker = registry(project)
+    tracker.set_alias(CHAMPION, tracker.get(USE_CASE, 2))
+
+    answer = mlops("doctor", "--repair", "--json")
+
+    assert answer.code == 1 and answer.json["mended"] == []
+    (found,) = answer.json["findings"]["entries"]
+    assert found["what"] == (
+        f"after {USE_CASE}/registry_entry@{WEEKS[3]}, the newest in the store, {USE_CASE}@2 is champion, "
+        f"by the ledger {USE_CASE}@1"
+    )
+    assert f"--job train --anew --from {WEEKS[3]} --to {WEEKS[3]}`" in found["remedy"]
+    assert "the store's newest entry disagrees" in answer.json["findings"]["aliases"][0]["what"]
+
+
+def test_a_lost_decision_about_the_champion_is_missed_by_the_newest_entry(project: Path, mlops: Mlops) -> None:
+    entry(project, WEEKS[2], 1)
+    shorten(project, 2)
+
+    answer = mlops("doctor", "--repair", "--json")
+
+    assert answer.code == 1 and answer.json["mended"] == []
+    assert "nothing of the ledger is repaired: after" in answer.json["findings"]["ledger"][1]["what"]
+
+
+def test_a_training_that_waits_for_the_tracker_is_told_and_is_no_fault(project: Path, mlops: Mlops) -> None:
+    with Records(project / "records" / "records.db") as records:
+        evidence = {"partition": WEEKS[3], "trained_model": "0" * 64}
+        records.ledger.append(**decision(9, kind="registration_waiting", why="no answer", evidence=evidence))
+
+    answer = mlops("doctor")
+
+    assert answer.code == 0 and "waiting    sound, 1 to know" in answer.out
+    assert f"{USE_CASE}@9 waits for the tracker since 2013-07-01T10:00:00Z: no answer" in answer.out
+    assert f"--job train --from {WEEKS[3]} --to {WEEKS[3]}`" in answer.out
+    assert mlops("doctor", "--json").json["healthy"] is True

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mlops_assets.declare import DataError
 from mlops_assets_tests.cli.conftest import Mlops
+from mlops_assets_tests.cli.recorded import registry
 from mlops_assets_tests.stores.records.models import USE_CASE
 
 
@@ -65,3 +67,8 @@ def test_a_history_that_was_changed_is_not_told_as_if_it_were_whole(project: Pat
     for asked in ((), ("--at", "2013-07-03"), ("--json",)):
         answer = mlops("history", *asked)
         assert answer.code == 1 and "`mlops doctor`" in answer.said
+
+
+def test_who_asks_the_registry_for_a_version_that_is_not_there_is_sent_to_the_history(project: Path) -> None:
+    with pytest.raises(DataError, match=f"`mlops history {USE_CASE}`"):
+        registry(project).get(USE_CASE, 999_999_999)

@@ -1,8 +1,10 @@
 """`mlops trace`: a page for people, a document for programs, and an exit code that tells unknown from malformed."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,20 @@ def test_the_commands_load_no_dagster_and_a_database_only_when_one_is_asked_for(
     )
 
     subprocess.run([sys.executable, "-c", program], env={**os.environ}, check=True, capture_output=True, timeout=120)
+
+
+def test_a_long_title_stands_apart_from_what_it_names(project: Path, mlops: Mlops) -> None:
+    told = mlops("trace", model(1).training_set_data_version)
+
+    assert f"training set rows  {model(1).training_set_data_version}\n" in told.out
+    assert f"model digest  {model(1).model_digest}\n" in told.out
+
+
+@pytest.mark.parametrize("change", ["weeks = 'nope'", "files = '{}', metrics = '[]'", "partition = 'x'"])
+def test_a_changed_lineage_is_told_as_changed(project: Path, mlops: Mlops, change: str) -> None:
+    with closing(sqlite3.connect(project / "records" / "records.db", isolation_level=None)) as db:
+        db.execute(f"UPDATE model_version SET {change}")  # noqa: S608  words of ours
+
+    for what in (ANSWER, f"{USE_CASE}@1"):
+        answer = mlops("trace", what)
+        assert (answer.code, answer.out) == (1, "") and "its seal is broken: `mlops doctor --repair`" in answer.said

@@ -98,7 +98,7 @@ def _disagreement(around: Surroundings, use_case: str) -> Fault | None:
     if should == decided:
         return None
     judged = [e.facts.get("partition", "") for e in around.records.ledger.entries(use_case) if e.kind == VERDICT]
-    week = max(weeks[-1], *judged)  # a step that was killed between the two has judged a week without an entry
+    week = max([weeks[-1], *judged])  # a step that was killed between the two has judged a week without an entry
     what = (
         f"after {use_case}/{_ASSET}@{weeks[-1]}, the newest in the store, {_who(use_case, should)} is champion, "
         f"by the ledger {_who(use_case, decided)}"

@@ -205,3 +205,31 @@ def hashed(entry: Entry) -> Entry:
 def insert(entry: Entry) -> tuple[str, tuple[object, ...]]:
     fields = asdict(entry)
     return f"INSERT INTO ledger({', '.join(fields)}) VALUES ({', '.join('?' * len(fields))})", tuple(fields.values())  # noqa: S608
+
+
+@pytest.mark.parametrize("break_", [
+    "DROP TRIGGER ledger_refuses_update",
+    "DROP TRIGGER ledger_refuses_update;"
+    "CREATE TRIGGER ledger_refuses_update BEFORE UPDATE ON ledger BEGIN SELECT 1; END",
+])  # fmt: skip
+def test_guards_that_are_gone_are_made_again_when_asked(copy: Path, break_: str) -> None:
+    with closing(sqlite3.connect(copy)) as db:
+        db.executescript(break_)
+
+    with Records(copy) as records:
+        assert [finding.kind for finding in records.ledger.verify()] == ["guard"]
+        records.ledger.repair()
+        assert records.ledger.verify() == []
+    with closing(sqlite3.connect(copy)) as db, pytest.raises(sqlite3.IntegrityError, match="the ledger only grows"):
+        db.execute("UPDATE ledger SET why = 'x'")
+
+
+def test_nothing_is_mended_beside_what_cannot_be(copy: Path) -> None:
+    with closing(sqlite3.connect(copy, isolation_level=None)) as db:
+        db.execute("DROP TRIGGER ledger_refuses_update")
+        db.execute("UPDATE ledger SET why = 'x' WHERE seq = 2")
+    Path(f"{copy}.head").unlink()
+
+    with Records(copy) as records:
+        records.ledger.repair()
+        assert [finding.kind for finding in records.ledger.verify()] == ["changed", "head", "guard"]

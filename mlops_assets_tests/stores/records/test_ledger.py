@@ -180,3 +180,23 @@ def test_killed_at_any_instant_what_was_acknowledged_is_there(tmp_path: Path, se
         assert acknowledged <= len(records.ledger.entries()) <= acknowledged + 1
         records.ledger.append(**decision(10_001))
         assert records.ledger.verify() == []
+
+
+def test_an_earlier_champion_comes_back_under_another_name(records: Records) -> None:
+    def decide(version: int | None) -> None:
+        stands = records.standing(USE_CASE).get("champion")
+        alias(records, "champion", version, 1, once=f"champion {version} after {stands.seq if stands else 0}")
+
+    for version in (1, 2, 1, None, 1, 1):
+        decide(version)
+
+    assert records.aliases(USE_CASE) == {"champion": 1} and len(records.ledger.entries()) == 5
+
+
+def test_what_stands_is_told_also_where_an_alias_points_nowhere(records: Records) -> None:
+    alias(records, "champion", 1, 1)
+    alias(records, "challenger", 2, 2)
+    nowhere = alias(records, "challenger", None, 3)
+
+    assert records.standing(USE_CASE) == {"champion": records.ledger.entries()[0], "challenger": nowhere}
+    assert records.standing("parking") == {} and records.aliases(USE_CASE) == {"champion": 1}

@@ -1,15 +1,18 @@
 """A row for each model version: once, found by everything it was made from, in the stage the ledger decided."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
-from mlops_assets.declare import DataError
+from mlops_assets.declare import DamagedError, DataError
 from mlops_assets.stores import registry
 from mlops_assets.stores.records import Records, model_version
+from mlops_assets.stores.records.database import driver
 from mlops_assets.stores.records.lineage import Prediction
 from mlops_assets.stores.records.tables import LINEAGE_KEY
+from mlops_assets.stores.records.tracing import trace
 from mlops_assets_tests.stores.records.clerk import alias
 from mlops_assets_tests.stores.records.models import USE_CASE, WEEKS, model
 
@@ -131,3 +134,86 @@ def test_predictions_are_written_once_all_or_none(records: Records) -> None:
         records.lineage.add_predictions([two, one])
     records.lineage.add_predictions([two])
     records.lineage.add_predictions([])
+
+
+def sql(records: Records, *statements: str) -> None:
+    with records.database.writing() as connection:
+        for statement in statements:
+            driver(connection).execute(statement)
+
+
+@pytest.mark.parametrize("change", [
+    "weeks = '[]', \"commit\" = 'deadbeef'", "weeks = 'nope'",
+    "files = '{\"a\":1}', metrics = '[]'", "verdict = 'FAIL'",
+    "trained_model = '00'", "partition = '2013-02-11'", "seed = 'x'", "seal = ''", "contents = ''", "metrics = x'00ff'",
+    "mlflow_url = 'http://elsewhere'", "libraries = '{}'", "other_inputs = '[1]'",
+])  # fmt: skip
+def test_a_changed_row_is_refused_wherever_it_is_read(records: Records, change: str) -> None:
+    records.register(model(1))
+    records.register(model(2))
+    sql(records, f"UPDATE model_version SET {change} WHERE version = 1")  # noqa: S608  words of ours
+
+    assert records.lineage.damaged() == {(USE_CASE, 1): "is not what was written: a field of it was changed"}
+    with pytest.raises(DamagedError, match=rf"the lineage of {USE_CASE}@1 is not .*`mlops doctor --repair` writes"):
+        records.lineage.get(USE_CASE, 1)
+    with pytest.raises(DamagedError, match=f"{USE_CASE}@1"):
+        records.register(model(1))
+    with pytest.raises(DamagedError, match=f"{USE_CASE}@1"):
+        trace(records.database, f"{USE_CASE}@1")
+    records.rewrite(model(1))
+    assert records.lineage.damaged() == {} and records.lineage.get(USE_CASE, 1) == model(1)
+
+
+@pytest.mark.parametrize("change", ["verdict = 'FAIL'", "\"commit\" = 'deadbeef'", "contents = ''"])
+def test_a_changed_row_is_refused_among_many_too(records: Records, change: str) -> None:
+    records.register(model(1))
+    records.register(model(2))
+    sql(records, f"UPDATE model_version SET {change} WHERE version = 2")  # noqa: S608  words of ours
+
+    with pytest.raises(DamagedError, match=f"{USE_CASE}@2"):
+        trace(records.database, "planes.parquet")
+
+
+def test_stage_and_share_follow_the_ledger_and_are_not_sealed(records: Records) -> None:
+    records.register(model(1))
+    sql(records, "UPDATE model_version SET stage = 'archived'")
+    assert records.lineage.damaged() == {}
+
+    sql(records, "UPDATE model_version SET stage = 'live', share = 'all'")
+    with pytest.raises(DamagedError, match="stage 'live' and share 'all', which cannot be"):
+        trace(records.database, f"{USE_CASE}@1")
+    records.restage(USE_CASE)
+    assert records.lineage.get(USE_CASE, 1) == model(1)
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ("DELETE FROM lineage_key WHERE version = 1", "is not found by \\d\\d of the keys it has"),
+    ("DELETE FROM lineage_key WHERE version = 1 AND kind = 'file_sha256'", "is not found by 3 of the keys it has"),
+    ("INSERT INTO lineage_key VALUES ('x.parquet', 'flight_delays', 1, 'file')", "is found by 1 it does not have"),
+    ("UPDATE lineage_key SET kind = 'file' WHERE version = 1 AND kind = 'commit'", "is not found by 1 .* and is found"),
+])  # fmt: skip
+def test_what_a_row_is_found_by_is_compared_with_the_row(records: Records, change: str, said: str) -> None:
+    records.register(model(1))
+    records.register(model(2))
+    sql(records, change)
+
+    ((which, wrong),) = records.lineage.damaged().items()
+    assert which == (USE_CASE, 1) and re.match(said, wrong)
+    records.rewrite(model(1))
+    assert records.lineage.damaged() == {}
+
+
+def test_a_key_that_leads_to_a_model_that_does_not_have_it_is_refused(records: Records) -> None:
+    records.register(model(1))
+    sql(records, f"INSERT INTO lineage_key VALUES ('x.parquet', '{USE_CASE}', 1, 'file')")  # noqa: S608  words of ours
+
+    with pytest.raises(DamagedError, match=f"{USE_CASE}@1 is found by file 'x.parquet', which it was not made from"):
+        trace(records.database, "x.parquet")
+
+
+def test_keys_that_lost_their_row_do_not_stand_in_its_way(records: Records) -> None:
+    records.register(model(1))
+    sql(records, "DELETE FROM model_version", f"INSERT INTO lineage_key VALUES ('old', '{USE_CASE}', 1, 'file')")  # noqa: S608  words of ours
+
+    assert records.lineage.damaged() == {(USE_CASE, 1): "is gone, what it was found by is still there"}
+    assert records.register(model(1)) and records.lineage.damaged() == {}

@@ -179,3 +179,16 @@ def test_a_prediction_of_a_model_without_lineage_is_said(records: Records) -> No
 
     with pytest.raises(DataError, match=rf"prediction 'lost' is of {USE_CASE}@7, which has no lineage: `mlops doctor`"):
         trace(records.database, "lost")
+
+
+def test_a_hash_in_capitals_is_found(records: Records) -> None:
+    assert names(records, TWO.model_digest.upper()) == names(records, TWO.model_digest.upper()[:8]) == [f"{USE_CASE}@2"]
+    assert names(records, ONE.dagster_run.upper()) == [f"{USE_CASE}@1"]
+
+
+def test_the_beginning_of_a_run_of_dagster_is_found_as_one_of_mlflow(records: Records) -> None:
+    records.register(model(3, dagster_run="abcdef01-0000-45f1-8aa5-000000000003"))
+
+    assert names(records, "abcdef01") == names(records, "abcdef01-00") == [f"{USE_CASE}@3"]
+    with pytest.raises(DataError, match=r"beginning of 2 keys, e\.g\. .*\(dagster_run\)"):
+        trace(records.database, ONE.dagster_run[:8])
