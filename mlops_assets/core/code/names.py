@@ -20,7 +20,9 @@ _WRITING = frozenset({
     "append", "appendleft", "extend", "extendleft", "insert", "add", "update", "setdefault", "pop", "popitem", "clear",
     "remove", "discard", "register", "listen", "subscribe", "setitem", "delitem", "__setitem__", "__delitem__",
 })  # fmt: skip
-_RUNNING_TEXT = frozenset({"setattr", "delattr", "exec", "eval", "globals"})
+_RUNNING_TEXT = frozenset({"setattr", "delattr", "exec", "eval", "globals", "setitem", "delitem"})
+_MAKING = frozenset({"list", "dict", "set", "sorted", "bytearray", "defaultdict", "deque", "copy", "deepcopy"})
+_NEW = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Constant, ast.BinOp)
 
 
 @dataclass
@@ -28,8 +30,9 @@ class Names:
     """What some statements name. No scopes are told apart: a local of a global's name counts as the global.
 
     `chains`: root name and the attributes asked of it, ("np", "random", "default_rng"). `hints`: names in annotations
-    that are written as texts. `bound`: names given a value somewhere inside. `imports`: statements inside. `made`: the
-    names assigned to, `written`: those whose objects are written to, "" for one that has no name.
+    that are written as texts. `bound`: names given a value somewhere inside. `imports`: statements inside.
+    `stored`: names assigned to, `fresh`: those assigned a new object, both as often as that happens. `written`: names
+    whose objects are written to, "" for one that has no name.
     """
 
     spelling: list[str] = field(default_factory=list)
@@ -37,8 +40,14 @@ class Names:
     hints: set[tuple[str, ...]] = field(default_factory=set)
     bound: set[str] = field(default_factory=set)
     imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
-    made: set[str] = field(default_factory=set)
+    stored: list[str] = field(default_factory=list)
+    fresh: list[str] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
+
+    @property
+    def writes(self) -> bool:
+        """Whether an object may be written to that was not made here."""
+        return any(self.stored.count(name) > self.fresh.count(name) or name not in self.fresh for name in self.written)
 
     def add(self, node: Any) -> None:
         """Read a node (or a list of them, or a constant) and all below it."""
@@ -60,6 +69,9 @@ class Names:
             self.spelling += ("Constant", repr(node.value))
             return
         self.spelling.append(kind.__name__)
+        if (kind is ast.Assign or kind is ast.AnnAssign) and _is_new(node.value):
+            targets = node.targets if kind is ast.Assign else [node.target]
+            self.fresh += [target.id for target in targets if isinstance(target, ast.Name)]
         if kind is ast.Attribute:
             if not isinstance(node.ctx, ast.Load) or writes_by_name(node.attr):
                 self.written.add(_root(node))
@@ -95,7 +107,7 @@ class Names:
                 self.written.add("")
         else:
             self.bound.add(node.id)
-            self.made.add(node.id)
+            self.stored.append(node.id)
 
     def _chain(self, node: ast.Attribute) -> bool:
         """Read the whole of `a.b.c` and say so; False for an attribute of anything but a name, `f().x`."""
@@ -130,6 +142,14 @@ def writes_by_name(attribute: str) -> bool:
 def runs_text(name: str) -> bool:
     """True for a function of Python's that may change anything."""
     return name in _RUNNING_TEXT
+
+
+def _is_new(value: ast.expr | None) -> bool:
+    """True for a display, a comprehension, a constant, a call of a class or of one that makes a container."""
+    if isinstance(value, ast.Call):
+        name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+        return name in _MAKING or name[:1].isupper()
+    return isinstance(value, _NEW)
 
 
 def _root(node: ast.expr) -> str:

@@ -215,7 +215,7 @@ class _Sorted:
             bound=frozenset(names.bound),
             imports=tuple(t for each in names.imports for t in targets(each, self.name, self.package)),
             passed_on=tuple(t for each in passed_on for t in targets(each, self.name, self.package)),
-            writes=bool(names.written - names.made),
+            writes=names.writes,
             hooks="__init_subclass__" in names.bound or any(map(_is_metaclass, statements)),
             asks_subclasses="__subclasses__" in names.spelling,
         )

@@ -19,6 +19,9 @@ def put(g):
     return g
 def through(g):
     return put(g)
+def alias(g):
+    mine = T
+    mine[g.__name__] = g
 def copy(items):
     found = []
     found.append(items)
@@ -35,7 +38,7 @@ class Meta(type):
 """
 
 
-HEAD = "from shop.table import T, Base, Plain, Meta, put, through, copy, register\nfrom shop import table\n"
+HEAD = "from shop.table import T, Base, Plain, Meta, put, through, alias, copy, register\nfrom shop import table\n"
 
 
 def reached(plugin: str, use: str = USE) -> dict[str, str]:
@@ -53,6 +56,8 @@ def reached(plugin: str, use: str = USE) -> dict[str, str]:
         "def g():\n    return ?\n_ = put(g)",
         "def g():\n    return ?\n_ = through(g)",
         "def g():\n    return ?\n_ = table.through(g)",
+        "def g():\n    return ?\n_ = alias(g)",
+        "from operator import setitem\ndef g():\n    return ?\n_ = setitem(T, 'g', g)",
         "def g():\n    return ?\n_ = register.take(g)",
         "def g():\n    return ?\n_ = [put(each) for each in (g,)]",
         "def g():\n    return ?\n_ = list(map(put, (g,)))",
