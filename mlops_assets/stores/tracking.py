@@ -92,7 +92,7 @@ class Tracking:
             raise DataError(
                 f"experiment {name!r} keeps its files at {found.artifact_location}, with the MLOPS_DATA of now they "
                 f"would lie at {location}: set MLOPS_DATA to the folder it was made in, or MLFLOW_TRACKING_URI to a "
-                "tracker that does not know the experiment and register anew, oldest week first (`mlops backfill --anew`)."
+                "tracker that has no such experiment and register anew, oldest week first (`mlops backfill --anew`)."
             )
         return str(found.experiment_id)
 
