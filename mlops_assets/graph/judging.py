@@ -14,8 +14,18 @@ from mlops_assets.core.frames import to_frame
 from mlops_assets.core.promotion import Judgement, judge
 from mlops_assets.core.slices import SliceReport, slices
 from mlops_assets.core.verdicts import Verdict
+from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare import UseCase
 from mlops_assets.graph.champion import champion_of, parts_of
+from mlops_assets.graph.features import TABLE
+
+
+def judged(
+    use_case: UseCase, candidate: Artifact, entry: Artifact | None, read: Mapping[str, Weeks]
+) -> tuple[Judgement, SliceReport]:
+    """The verdict on a candidate against the entry that stands, and its metric slice by slice."""
+    weeks = [artifact.tables[TABLE] for artifact in read["features"].artifacts().values()]
+    return judge_candidate(use_case, candidate, entry, weeks)
 
 
 def judge_candidate(

@@ -11,17 +11,14 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.core.artifact import Artifact
-from mlops_assets.core.promotion import Judgement
 from mlops_assets.core.slices import SliceReport
 from mlops_assets.core.verdicts import Verdict
-from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.champion import ANSWERS
-from mlops_assets.graph.features import TABLE
-from mlops_assets.graph.judging import entry_artifact, judge_candidate
+from mlops_assets.graph.judging import entry_artifact, judged
 from mlops_assets.graph.recording import Books, is_registered, is_settled, waiting, write_down
 from mlops_assets.graph.registration import check_standing, register
 from mlops_assets.graph.standing import standing_entry
@@ -49,14 +46,6 @@ def registry_step(use_case: UseCase) -> Step:
             "features": Reads(artifact="feature_table", start=1 - use_case.model.validation_weeks, load="every"),
         },
     )
-
-
-def judged(
-    use_case: UseCase, candidate: Artifact, entry: Artifact | None, read: Mapping[str, Weeks]
-) -> tuple[Judgement, SliceReport]:
-    """The verdict on a candidate against the entry that stands, and its metric slice by slice."""
-    weeks = [artifact.tables[TABLE] for artifact in read["features"].artifacts().values()]
-    return judge_candidate(use_case, candidate, entry, weeks)
 
 
 def registry_inputs(read: Mapping[str, Upstream], standing: Ref | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.graph import catalogue, features, ingest, monitoring, registry, training
+from mlops_assets.graph import catalogue, features, ingest, judging, monitoring, training
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.registry import Registry
 from mlops_assets_tests.graph.world import WEEKS, World, land, opened, reason
@@ -28,7 +28,7 @@ MAKERS: dict[str, tuple[ModuleType, str]] = {
     "feature_table": (features, "make"),
     "trial": (training, "make_trial"),
     "trained_model": (training, "make"),
-    "registry_entry": (registry, "judge_candidate"),
+    "registry_entry": (judging, "judge_candidate"),
     "feature_catalogue": (catalogue, "make"),
     "drift_report": (monitoring, "make"),
 }
