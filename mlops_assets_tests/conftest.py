@@ -1,4 +1,4 @@
-"""For all tests: no property is timed, since machines are shared; and the longest file goes first, beside the others."""
+"""For all tests: no property is timed, since machines are shared; and the longest file goes first."""
 
 import pytest
 from hypothesis import settings
