@@ -13,7 +13,7 @@ from mlops_assets.core.versions import record_version
 from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph.champion import scorer_of
 from mlops_assets.graph.tracking import Tracker
-from mlops_assets.graph.training import drawn
+from mlops_assets.graph.training_page import drawn
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.provenance import provenance
 from mlops_assets.stores.records.closure import Closure, closure

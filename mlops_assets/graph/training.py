@@ -22,7 +22,7 @@ from mlops_assets.core.plots import training as plots
 from mlops_assets.core.plots.trials import trials_svg
 from mlops_assets.core.reference import reference_profile
 from mlops_assets.core.search import Trial, TrialResult, run_trial_rows, trials
-from mlops_assets.core.training_set import RECORD, Reference, TrainingSet, reference
+from mlops_assets.core.training_set import RECORD, TrainingSet, reference
 from mlops_assets.core.training_window import training_window
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
@@ -31,13 +31,13 @@ from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.features import TABLE
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Made, Store, Upstream
+from mlops_assets.graph.training_page import training_metadata
 from mlops_assets.stores.checkpoints import StoredCheckpoints
 from mlops_assets.stores.models import dump
 from mlops_assets.stores.provenance import KERNELS, cpu_kernels
 from mlops_assets.stores.ref import Ref
 
 TRIAL = "trial"  # an artifact beside the assets: `<use case>/trial@<week>.<key of the trial>`
-PLOTS = ("trials", "calibration", "importances", "weekly")  # SVG blobs of the artifact
 
 ROWS = ("name", "partitions", "tables", "requests", "label", "features", "promotion.metric", "promotion.block")
 # of the model, what every trial depends on; which others there are is not among it
@@ -210,7 +210,7 @@ def trained_model(use_case: UseCase) -> dg.AssetsDefinition:
                 )
 
             made = replace(once(context, store.assets, action, work), published=kept.clear)
-        return dg.Output(made, metadata=_metadata(use_case, made.artifact))
+        return dg.Output(made, metadata=training_metadata(made.artifact))
 
     @dg.graph_asset(
         key=[use_case.name, "trained_model"],
@@ -245,49 +245,3 @@ def _plots(use_case: UseCase, trained: TrainedModel) -> dict[str, bytes]:
         "importances": plots.importances_svg(trained.importances, metric=metric),
         "weekly": plots.weekly_svg(trained.weekly, metric=metric),
     }
-
-
-def _metadata(use_case: UseCase, artifact: Artifact) -> dict[str, Any]:
-    evidence: Mapping[str, Any] = artifact.records["evidence"]
-    rows, window, calibration = Reference.recorded(artifact.records, ""), evidence["window"], evidence["calibration"]
-    compared = [
-        {"metric": name, "model": value, "baseline": evidence["baseline_metrics"][name]}
-        for name, value in evidence["metrics"].items()
-    ]
-    ranked = sorted(evidence["importances"].items(), key=lambda item: -item[1])
-    return {
-        "dagster/row_count": window["train_rows"],
-        "model digest": artifact.blobs["model"].version,
-        "training set": rows.name,
-        "training set data version": rows.data_version,
-        "as of": rows.training_set.as_of_rule,
-        "weeks": f"{window['weeks'][0]['partition']} .. {window['weeks'][-1]['partition']}",
-        "train rows": window["train_rows"],
-        "validation rows": window["validation_rows"],
-        "rows without label": window["unlabelled"],
-        "metrics on validation": showing.records(compared),
-        f"validation {evidence['metric']}": showing.number(evidence["metrics"][evidence["metric"]]),
-        "calibration error": showing.number(calibration["ece"]),
-        "mean prediction": showing.number(calibration["mean_prediction"]),
-        "mean outcome": showing.number(calibration["mean_actual"]),
-        **_trials(evidence["search"]),
-        **{f"{name} plot": showing.plot(artifact.blobs[name].data, name) for name in drawn(artifact)},
-        "importances": showing.records({"feature": n, "share": f"{v:.1%}"} for n, v in ranked),
-        "parameters": showing.records({"parameter": k, "value": str(v)} for k, v in evidence["params"].items()),
-    }
-
-
-def _trials(search: Mapping[str, Any] | None) -> dict[str, Any]:
-    if search is None:
-        return {}
-    rows = [
-        {"trial": t["trial"], t["metric"]: t["value"], "chosen": t["trial"] == search["chosen"],
-         "changed": ", ".join(f"{k}={v}" for k, v in t["changed"].items()) or "as declared", "failure": t["failure"]}
-        for t in search["trials"]
-    ]  # fmt: skip
-    return {"trials": showing.records(rows), "chosen trial": search["chosen"]}
-
-
-def drawn(artifact: Artifact) -> list[str]:
-    """The names of the pictures a trained model carries."""
-    return [name for name in PLOTS if name in artifact.blobs]
