@@ -8,7 +8,6 @@ import pytest
 from sklearn import ensemble, tree
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from threadpoolctl import threadpool_limits
 
 from mlops_assets.core.checkpoints import STEPWISE, Checkpoint, fit_in_steps, iterations_of, mismatch
 from mlops_assets.core.model_digest import model_digest
@@ -41,11 +40,7 @@ WHOLE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small rows on several threads mostly wait for each other."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rows():

@@ -13,12 +13,9 @@ started a thread, saves the seconds of imports for each kill.
 | `kill_after_s` | seconds from the fork |
 """
 
-import json
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +28,7 @@ import dagster as dg
 
 from mlops_assets.graph.jobs import job_name
 from mlops_assets.stores.settings import Settings, settings
+from mlops_assets_tests.forking import serve
 from mlops_assets_tests.graph.lived import NAME, watch
 from mlops_assets_tests.graph.world import World, reason, small_use_case
 
@@ -128,31 +126,8 @@ def _warm(order: dict[str, Any]) -> None:
                  "alembic.command"):  # fmt: skip
         import_module(name)
     job_of(order["folder"], order["artifacts"], order["job"])
-
-
-def _serve() -> None:
-    for number, line in enumerate(sys.stdin):
-        order = json.loads(line)
-        if number == 0:
-            _warm(order)
-            assert threading.active_count() == 1
-        child = os.fork()
-        if child == 0:
-            os.environ["MLOPS_CRASH_AT"] = order.get("crash_at", "")
-            try:
-                failed = run(order)
-            except BaseException as error:
-                failed = repr(error)
-            sys.stderr.write(f"{failed}\n" if failed else "")
-            sys.stderr.flush()
-            os._exit(1 if failed else 0)
-        if "kill_after_s" in order:
-            time.sleep(order["kill_after_s"])
-            os.kill(child, signal.SIGKILL)  # if it has ended, its number is still its own until waited for
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+    assert threading.active_count() == 1
 
 
 if __name__ == "__main__":
-    _serve()
+    serve(run, _warm)

@@ -5,11 +5,6 @@ answers with the child's exit status. Forking from a process that has imported s
 keeps a kill test at the price of the fit.
 """
 
-import json
-import os
-import signal
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +20,7 @@ from mlops_assets.declare import Estimator, Task
 from mlops_assets.stores.checkpoints import StoredCheckpoints
 from mlops_assets.stores.places import place
 from mlops_assets_tests.core import tiny
+from mlops_assets_tests.forking import serve
 
 TREE, CART = tiny.TREES.trusted, ("sklearn.tree._tree.Tree", "numpy.dtype")
 SMALL = {"max_leaf_nodes": 9, "early_stopping": False}
@@ -74,26 +70,6 @@ def fit_and_publish(order: dict[str, Any]) -> None:
     checkpoints.clear()
 
 
-def _serve() -> None:
-    tiny.weeks(count=1)  # what pandas imports at its first frame
-    for line in sys.stdin:
-        order = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            os.environ["MLOPS_CRASH_AT"] = order.get("crash_at", "")
-            try:
-                fit_and_publish(order)
-            except BaseException as failed:
-                sys.stderr.write(f"{failed!r}\n")
-                os._exit(1)
-            os._exit(0)
-        if "kill_after_s" in order:
-            time.sleep(order["kill_after_s"])
-            os.kill(child, signal.SIGKILL)  # if it has ended, its number is still its own until waited for
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    _serve()
+    tiny.weeks(count=1)  # what pandas imports at its first frame
+    serve(fit_and_publish)

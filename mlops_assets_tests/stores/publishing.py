@@ -5,17 +5,12 @@ and answers with the child's exit status. Forking from a process that has import
 keeps a kill test at the price of the kill.
 """
 
-import json
-import os
-import signal
-import sys
-import time
-
 import pyarrow as pa
 
 from mlops_assets.core.artifact import Artifact, Blob
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.ref import Ref
+from mlops_assets_tests.forking import Order, serve
 
 ASSET = "flight_delays/raw_data"
 
@@ -38,24 +33,12 @@ def publish(store: AssetStore, seed: int, partition: str = "2013-07-08", run: st
     return store.publish(ASSET, partition, artifact(seed), **facts)
 
 
-def _serve() -> None:
-    artifact(0)  # pyarrow imports pandas at its first array, 0.4 s that no child has to spend
-    for line in sys.stdin:
-        order = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            os.environ["MLOPS_CRASH_AT"] = order.get("crash_at", "")
-            store = AssetStore(order["store"])
-            for seed in order["seeds"]:
-                publish(store, seed, order.get("partition", "2013-07-08"))
-            os._exit(0)
-        if "kill_after_s" in order:
-            time.sleep(order["kill_after_s"])
-            os.kill(child, signal.SIGKILL)  # if it has ended, its number is still its own until waited for
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+def _ordered(order: Order) -> None:
+    store = AssetStore(order["store"])
+    for seed in order["seeds"]:
+        publish(store, seed, order.get("partition", "2013-07-08"))
 
 
 if __name__ == "__main__":
-    _serve()
+    artifact(0)  # pyarrow imports pandas at its first array, 0.4 s that no child has to spend
+    serve(_ordered)

@@ -13,7 +13,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.validation import check_array
-from threadpoolctl import threadpool_limits
 
 from mlops_assets.core.checked_models import checkers
 from mlops_assets.core.model_digest import model_digest
@@ -23,11 +22,7 @@ from mlops_assets.stores.models import dump, load
 TREES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.tree._tree.Tree")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small rows on several threads mostly wait for each other."""
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def rows():
