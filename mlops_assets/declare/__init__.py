@@ -12,6 +12,7 @@ from mlops_assets.declare.kinds import ALWAYS, Kind
 from mlops_assets.declare.modelling import Estimator, Label, Model, Requests, Task
 from mlops_assets.declare.partitions import Weekly
 from mlops_assets.declare.promotion import Promotion
+from mlops_assets.declare.rollout import Quality, RolloutPlan, Step
 from mlops_assets.declare.search import Search
 from mlops_assets.declare.tables import Column, Every, Table
 from mlops_assets.declare.use_case import UseCase
@@ -41,9 +42,12 @@ __all__ = [
     "NextClock",
     "Plus",
     "Promotion",
+    "Quality",
     "Rate",
     "Requests",
+    "RolloutPlan",
     "Search",
+    "Step",
     "Sum",
     "Table",
     "Task",

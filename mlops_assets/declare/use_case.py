@@ -16,6 +16,7 @@ from mlops_assets.declare.modelling import Label, Model, Requests, Task
 from mlops_assets.declare.names import check_name
 from mlops_assets.declare.partitions import WEEK, Weekly
 from mlops_assets.declare.promotion import LEAST_BLOCKS, METRICS_OF, Promotion
+from mlops_assets.declare.rollout import LOSSES_OF, RolloutPlan
 from mlops_assets.declare.tables import Table
 
 _SPAN = "derive the span of time that matters, as a number"  # what to do instead of showing a model an instant
@@ -38,6 +39,7 @@ class UseCase:
     model: Model
     promotion: Promotion
     drift: DriftPolicy
+    rollout: RolloutPlan
 
     def __post_init__(self) -> None:
         check_name("use case", self.name)
@@ -54,6 +56,7 @@ class UseCase:
         for feature in self.features:
             self._check_feature(feature)
         self._check_promotion()
+        self._check_rollout()
         for name in self.model.excluded:
             known(f"{self.name}.model", "excluded", name, (f.name for f in self.features))
 
@@ -124,6 +127,15 @@ class UseCase:
             raise refuse(where, "block", promotion.block, f"makes at most {promotion.blocks(most)} of the validation "
                          f"weeks and {LEAST_BLOCKS} are the least that judge",
                          "declare a shorter block or more validation_weeks")  # fmt: skip
+
+    def _check_rollout(self) -> None:
+        where, plan, asked = f"{self.name}.rollout", self.rollout, self.request_table
+        known(where, "quality.loss", plan.quality.loss, LOSSES_OF[self.label.task])
+        for name in plan.unit:
+            known(where, "unit", name, asked.kinds)
+            if asked.known_at[name] not in (ALWAYS, self.requests.as_of):
+                raise refuse(where, "unit", name, f"is known at {asked.known_at[name]!r}, after the question is asked",
+                             "who answers is decided when one asks")  # fmt: skip
 
     def _check_zones(self, table: Table) -> None:
         for derived in table.derived:

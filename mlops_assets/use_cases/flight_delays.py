@@ -28,8 +28,10 @@ from mlops_assets.declare import (
     NextClock,
     Plus,
     Promotion,
+    Quality,
     Rate,
     Requests,
+    RolloutPlan,
     Search,
     Table,
     Task,
@@ -315,4 +317,6 @@ FLIGHT_DELAYS = UseCase(
     ),
     promotion=Promotion(metric="log_loss", margin=0.001, slices=("origin", "carrier")),
     drift=DriftPolicy(),
+    # one week of shadow rejects a truly better model of this data, two do not; a flight's aircraft stays with one arm
+    rollout=RolloutPlan(quality=Quality(loss="log_loss", margin=0.003, blocks=14), unit=("tailnum",)),
 )  # fmt: skip

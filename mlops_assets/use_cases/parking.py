@@ -23,7 +23,9 @@ from mlops_assets.declare import (
     Mean,
     Model,
     Promotion,
+    Quality,
     Requests,
+    RolloutPlan,
     Search,
     Table,
     Task,
@@ -148,4 +150,5 @@ PARKING = UseCase(
     # four weeks is what the first model has. By them every complete week to 5 December is QUIET, that of 12 December,
     # fuller before Christmas, WATCH; percents instead of shares, or .15 more in every reading, ACT
     drift=DriftPolicy(min_reference_windows=4),
+    rollout=RolloutPlan(quality=Quality(loss="absolute", margin=0.005, blocks=7), unit=("SystemCodeNumber",)),
 )  # fmt: skip

@@ -19,7 +19,9 @@ from mlops_assets.declare import (
     Label,
     Model,
     Promotion,
+    Quality,
     Requests,
+    RolloutPlan,
     Table,
     Task,
     UseCase,
@@ -86,6 +88,7 @@ def use_case(*, task: Task = Task.CLASSIFICATION, **changes: Any) -> UseCase:
         model=Model(**(model | changes)),
         promotion=promotion,
         drift=DriftPolicy(),
+        rollout=RolloutPlan(quality=Quality(loss="absolute" if number else "log_loss", margin=0.003)),
     )
 
 

@@ -26,8 +26,10 @@ from mlops_assets.declare import (
     Mean,
     Model,
     Promotion,
+    Quality,
     Rate,
     Requests,
+    RolloutPlan,
     Sum,
     Table,
     Task,
@@ -119,6 +121,7 @@ def use_case(features: tuple[Feature, ...] = FEATURES, visits: Table = VISITS) -
         ),
         promotion=Promotion(metric="log_loss", margin=0.001),
         drift=DriftPolicy(),
+        rollout=RolloutPlan(quality=Quality(loss="log_loss", margin=0.003)),
     )
 
 
