@@ -7,6 +7,7 @@
 | MLOPS_STORE | object store (fsspec URL) | `$MLOPS_DATA/store` |
 | MLOPS_ONLINE | online store: a folder, or redis://... | `$MLOPS_DATA/online` |
 | MLOPS_JOURNAL | folder of the journals of single events | `$MLOPS_DATA/online` |
+| MLOPS_SERVING | rollout state and prediction log: a folder, or `postgresql+psycopg2://...` | `$MLOPS_DATA/serving` |
 | MLOPS_RECORDS | ledger and lineage: an SQLite file, or its SQLAlchemy URL | `$MLOPS_DATA/records/records.db` |
 | MLFLOW_TRACKING_URI | MLflow tracker and registry | SQLite in `$MLOPS_DATA/mlflow` |
 | MLFLOW_UI | where MLflow's pages are served, for links | the tracker if it is a server, else `mlflow ui`'s port |
@@ -31,6 +32,7 @@ class Settings:
     online: str
     journal: str
     records: str
+    serving: str
     tracking_uri: str
     artifacts: str
     tracker_ui: str
@@ -53,6 +55,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         online=_place(environ.get("MLOPS_ONLINE"), data / "online"),
         journal=str(Path(environ.get("MLOPS_JOURNAL") or data / "online").absolute()),
         records=_place(environ.get("MLOPS_RECORDS"), data / "records" / "records.db"),
+        serving=_place(environ.get("MLOPS_SERVING"), data / "serving"),
         tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{data / 'mlflow' / 'mlflow.db'}",
         tracker_ui=_pages(environ),
         dagster_ui=(environ.get("MLOPS_DAGSTER_UI") or "http://127.0.0.1:3000").rstrip("/"),
