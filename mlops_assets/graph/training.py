@@ -20,6 +20,7 @@ from mlops_assets.core.frames import to_frame, to_table
 from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.plots import training as plots
 from mlops_assets.core.plots.trials import trials_svg
+from mlops_assets.core.probe import probe
 from mlops_assets.core.reference import reference_profile
 from mlops_assets.core.search import Trial, TrialResult, run_trial_rows, trials
 from mlops_assets.core.training_set import RECORD, TrainingSet, reference
@@ -103,12 +104,21 @@ def make(
     trained = fit_rows(use_case, train, validation, account, results=tried, checkpoints=checkpoints)
     profile, evidence = reference_profile(use_case, frames, trained.scorer), trained.evidence()
     return Artifact(
-        tables={"validation": to_table(trained.validation), "baseline": to_table(trained.baseline_validation)},
+        tables={
+            "validation": to_table(trained.validation),
+            "baseline": to_table(trained.baseline_validation),
+            "probe": to_table(probe(validation.frame, trained.scorer, trained.baseline)),
+        },
         records={"evidence": evidence, "profile": profile.to_json(), RECORD: rows.to_json()},
         blobs={
             "model": Blob(
                 data=dump(trained.estimator, model.estimator.trusted),
                 version=model_digest(trained.estimator),
+                suffix=".skops",
+            ),
+            "baseline_model": Blob(
+                data=dump(trained.baseline.estimator, model.baseline.trusted),
+                version=model_digest(trained.baseline.estimator),
                 suffix=".skops",
             ),
             "encoder": Blob.of(trained.encoder.to_json(), ".json"),
