@@ -15,8 +15,8 @@ from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
-from mlops_assets.graph.champion import REACH
 from mlops_assets.graph.features import TABLE
+from mlops_assets.graph.leader import REACH
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Made, Store
 
@@ -69,9 +69,9 @@ def make(
     svg = features_svg(
         drawn,
         units={feature.name: feature.unit for feature in use_case.features},
-        used=models.read_by_champion if models.champion else [f.name for f in use_case.model_features],
+        used=models.read_by_leader if models.leader else [f.name for f in use_case.model_features],
         title=f"Week {partition}, {table.num_rows:,} rows: shares of the rows with a value; blue is read by "
-        + (f"the champion {models.champion}" if models.champion else "the model declared"),
+        + (f"the leader {models.leader}" if models.leader else "the model declared"),
     )
     return Artifact(
         tables={"features": listed},
@@ -79,7 +79,7 @@ def make(
         blobs={"plot": Blob.picture(svg, "features", drawn)},
         about={
             "used_by": {n: models.of(n) for n in drawn},
-            "champion": models.champion,
+            "leader": models.leader,
             "before": before[0] if before else None,
         },
     )
@@ -117,25 +117,25 @@ def feature_catalogue(use_case: UseCase) -> dg.AssetsDefinition:
 
 @dataclass(frozen=True)
 class _Models:
-    """Registered versions by number with the features each reads, and the champion, `flight_delays@3`, if any."""
+    """Registered versions by number with the features each reads, and the leader, `flight_delays@3`, if any."""
 
     name: str
     versions: Mapping[int, tuple[str, ...]]
-    champion: str | None
+    leader: str | None
 
     def of(self, feature: str) -> list[str]:
         """The names of the versions that read it."""
         return [f"{self.name}@{number}" for number in used_by(self.versions, feature)]
 
     @property
-    def read_by_champion(self) -> tuple[str, ...]:
-        return self.versions.get(int(self.champion.partition("@")[2]), ()) if self.champion else ()
+    def read_by_leader(self) -> tuple[str, ...]:
+        return self.versions.get(int(self.leader.partition("@")[2]), ()) if self.leader else ()
 
 
 def _models(entries: Mapping[str, Mapping[str, Any]]) -> _Models:
-    """What the entries, oldest first, say; the last one names the champion. Raises DataError for one of older code."""
+    """What the entries, oldest first, say; the last one names the leader. Raises DataError for one of older code."""
     versions: dict[int, tuple[str, ...]] = {}
-    name, champion = "", None
+    name, leader = "", None
     for week, entry in entries.items():
         name, _, number = str(entry["candidate"]).partition("@")
         if "features" not in entry:
@@ -144,8 +144,8 @@ def _models(entries: Mapping[str, Mapping[str, Any]]) -> _Models:
                 f"`mlops backfill {name} --job train --from {week} --to {week}`."
             )
         versions[int(number)] = tuple(entry["features"])
-        champion = entry["champion"]["name"] if entry["champion"] else None
-    return _Models(name, versions, champion)
+        leader = entry["leader"]["name"] if entry["leader"] else None
+    return _Models(name, versions, leader)
 
 
 def _metadata(use_case: UseCase, made: Made, models: _Models) -> dict[str, Any]:
@@ -157,19 +157,19 @@ def _metadata(use_case: UseCase, made: Made, models: _Models) -> dict[str, Any]:
         "distributions": showing.plot(made.artifact.blobs["plot"].data, "the values of each feature in this week"),
         "declared and met": showing.records({name: row[name] for name in FIGURES} for row in rows),
         "dagster/row_count": listed.num_rows,
-        "champion": models.champion or "none yet",
+        "leader": models.leader or "none yet",
         "model versions": in_runs(sorted(models.versions)) or "none yet",
     }
 
 
 def _line(row: Mapping[str, Any], models: _Models, before: str | None) -> dict[str, Any]:
     """In few columns: each takes room from the definition."""
-    champion = ", champion" if row["feature"] in models.read_by_champion else ""
+    leader = ", leader" if row["feature"] in models.read_by_leader else ""
     return {
         "feature": row["feature"],
         "known": _percent(row["coverage"]),
         f"known {before or 'before'}": _percent(row["coverage_before"]),
-        "read by version": (in_runs(used_by(models.versions, row["feature"])) or "none") + champion,
+        "read by version": (in_runs(used_by(models.versions, row["feature"])) or "none") + leader,
         "definition": row["definition"],
     }
 

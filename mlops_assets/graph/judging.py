@@ -1,4 +1,4 @@
-"""The gate at work: a candidate against the champion that stands, on the candidate's own validation rows.
+"""The gate at work: a candidate against the leader that stands, on the candidate's own validation rows.
 
 Both answer the same rows; the first candidate must beat the baseline. Nothing here knows a tracker or a ledger.
 """
@@ -16,8 +16,8 @@ from mlops_assets.core.slices import SliceReport, slices
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare import UseCase
-from mlops_assets.graph.champion import champion_of, parts_of
 from mlops_assets.graph.features import TABLE
+from mlops_assets.graph.leader import leader_of, parts_of
 
 
 def judged(
@@ -38,14 +38,14 @@ def judge_candidate(
     """
     challenger = to_frame(candidate.tables["validation"])
     features = pd.concat([to_frame(table) for table in weeks], ignore_index=True)
-    before = champion_of(use_case, entry) if entry else None
+    before = leader_of(use_case, entry) if entry else None
     if before is None:
         rival = to_frame(candidate.tables["baseline"])
     else:
         keys = list(use_case.request_table.key)
         rows = challenger[keys].merge(features, on=keys, how="left", validate="one_to_one")
         rival = challenger.assign(prediction=before.scorer.predict(rows))
-    against = f"the champion {before.name}" if before else "the baseline"
+    against = f"the leader {before.name}" if before else "the baseline"
     promotion, task = use_case.promotion, use_case.label.task
     verdict = judge(promotion, challenger, rival, task, against=against)
     return verdict, slices(promotion, challenger, rival, features, task)
@@ -60,17 +60,17 @@ def entry_artifact(
     version: int,
     tags: Mapping[str, str],
 ) -> Artifact:
-    """The entry of a week: the candidate, the verdict, and whoever is champion from then on with all its parts.
+    """The entry of a week: the candidate, the verdict, and whoever leads from then on with all its parts.
 
     `version` and `tags` are those under which the candidate is registered.
     """
     judgement, report = verdict
     name = f"{use_case.name}@{version}"
-    before = standing.records["entry"]["champion"] if standing else None
+    before = standing.records["entry"]["leader"] if standing else None
     digest = candidate.blobs["model"].version
-    champion, parts = before, parts_of(standing) if standing and before else {"blobs": {}, "records": {}}
+    leader, parts = before, parts_of(standing) if standing and before else {"blobs": {}, "records": {}}
     if judgement.verdict is Verdict.PASS:
-        champion = {"name": name, "version": version, "partition": partition, "model_digest": digest}
+        leader = {"name": name, "version": version, "partition": partition, "model_digest": digest}
         parts = parts_of(candidate)
     entry = {
         "candidate": name,
@@ -81,6 +81,6 @@ def entry_artifact(
         "against": before["name"] if before else "baseline",
         "judgement": judgement.to_json(),
         "slices": report.to_json(),
-        "champion": champion,
+        "leader": leader,
     }
     return Artifact(records={"entry": entry, **parts["records"]}, blobs=parts["blobs"])

@@ -1,4 +1,4 @@
-"""Stage 6, monitoring: a week's live inputs against the profile of the model that was champion as the week began."""
+"""Stage 6, monitoring: a week's live inputs against the profile of the model that led as the week began."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +15,8 @@ from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
-from mlops_assets.graph.champion import ANSWERS, REACH, champion_of
 from mlops_assets.graph.features import TABLE
+from mlops_assets.graph.leader import ANSWERS, REACH, leader_of
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Store
 
@@ -49,15 +49,15 @@ def work(use_case: UseCase, partition: str, read: Mapping[str, Weeks]) -> Artifa
 
 
 def make(use_case: UseCase, partition: str, table: pa.Table, entry: Artifact | None) -> Artifact:
-    """The report on a week's features against the champion that an earlier registry entry carries, if any."""
-    champion = champion_of(use_case, entry) if entry else None
-    if champion is None:
-        sentence = f"INCONCLUSIVE: no model was champion before {partition}, so there is no reference to compare with."
+    """The report on a week's features against the leader that an earlier registry entry carries, if any."""
+    leader = leader_of(use_case, entry) if entry else None
+    if leader is None:
+        sentence = f"INCONCLUSIVE: no model led before {partition}, so there is no reference to compare with."
         return Artifact(records={"verdict": {"verdict": "INCONCLUSIVE", "sentence": sentence}})
-    profile = champion.profile
-    report, live = judge_week(use_case, profile, to_frame(table), champion.scorer, champion.importances)
+    profile = leader.profile
+    report, live = judge_week(use_case, profile, to_frame(table), leader.scorer, leader.importances)
     plots = {"ranked_plot": drift_ranked(report), "columns_plot": drift_columns(profile, report, live)}
-    verdict = report.to_json() | {"champion": champion.name}
+    verdict = report.to_json() | {"leader": leader.name}
     return Artifact(
         tables={"columns": to_table(report.to_frame())},
         records={"verdict": verdict},
@@ -78,7 +78,7 @@ def drift_report(use_case: UseCase) -> dg.AssetsDefinition:
         retry_policy=TRANSIENT,
         code_version=step.code_version,
         description="One row is a watched column (a feature, or the model's prediction): this week's values against "
-        "the reference profile of the champion that stood when the week began. PSI, KS and Jensen-Shannon, each DRIFT, "
+        "the reference profile of the leader that stood when the week began. PSI, KS and Jensen-Shannon, each DRIFT, "
         "STABLE or INSUFFICIENT_DATA; a column's threshold is its own restlessness in the reference.",
         **showing.owned(use_case),
     )
@@ -101,7 +101,7 @@ def _metadata(report: Artifact) -> dict[str, Any]:
     ranked = verdict["columns"]
     drifted = [column["name"] for column in ranked if column["verdict"] == "DRIFT" and not column["stable"]]
     return shown | {
-        "champion": verdict["champion"],
+        "leader": verdict["leader"],
         "score": showing.number(verdict["score"]),
         "drifted columns": ", ".join(drifted) or "none",
         "data quality alarms": ", ".join(verdict["quality_alarms"]) or "none",

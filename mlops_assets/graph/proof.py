@@ -9,26 +9,36 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.core.reproduction import Reproduction
-from mlops_assets.declare import UseCase
+from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.recording import Books
 from mlops_assets.graph.reproduction import Code, reproduce, write_down
 from mlops_assets.graph.steps import refusals
 from mlops_assets.stores.recorded_model import registered
+from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.tracing import question
 from mlops_assets.stores.settings import Settings
 
 JOB = "reproduce"
+NEWEST = "newest"
 
 
 class Asked(dg.Config):
     """Which version is to be proven, and how."""
 
-    version: str = Field(default="champion", description="champion, challenger, or a version's number")
+    version: str = Field(default=NEWEST, description="newest, champion, challenger, or a version's number")
     threads: int | None = Field(default=None, ge=1, description="for the fits, instead of the declared number")
     at_commit: bool = Field(
         default=False, description="by the code and the declaration of the recorded commit, whatever is here"
     )
+
+
+def newest(records: Records, use_case: UseCase) -> int:
+    """The number of the version registered last. Raises DataError when there is none."""
+    numbers = [head.version for head in records.lineage.heads() if head.use_case == use_case.name]
+    if not numbers:
+        raise DataError(f"no version of {use_case.name} is registered: train a week first.")
+    return max(numbers)
 
 
 def reproduce_job(use_case: UseCase, settings: Settings) -> dg.JobDefinition:
@@ -44,7 +54,9 @@ def reproduce_job(use_case: UseCase, settings: Settings) -> dg.JobDefinition:
             context.log.info(f"{what} ({done} of {of} steps done)")
 
         with refusals():
-            model = registered(question(f"{use_case.name}@{config.version}"), settings)
+            with records.opened() as books:
+                asked = newest(books, use_case) if config.version == NEWEST else config.version
+            model = registered(question(f"{use_case.name}@{asked}"), settings)
             code = Code.RECORDED if config.at_commit else Code.AUTO
             made = reproduce(use_case, model, settings, threads=config.threads, code=code, tell=tell)
             with records.opened() as books:

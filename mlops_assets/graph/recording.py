@@ -1,4 +1,4 @@
-"""What a registration decides, written down: ledger and lineage first, then the tracker's aliases, which are labels.
+"""What a registration decides, written down in ledger and lineage; and the tracker's aliases, which are labels.
 
 Every entry names its decision (`once`), so a step that was killed and runs again decides nothing twice.
 """
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 
 from mlops_assets.core.artifact import Artifact
+from mlops_assets.core.verdicts import Verdict
 from mlops_assets.core.versions import record_version
 from mlops_assets.declare import UseCase
 from mlops_assets.graph.steps import TrackerDown
@@ -22,7 +23,6 @@ from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.locks import alone
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.entry import NOMINATED, REGISTERED, VERDICT, WAITING
-from mlops_assets.stores.records.ledger import standing
 from mlops_assets.stores.records.registered import lineage_of
 from mlops_assets.stores.ref import Ref
 from mlops_assets.stores.registry import CHALLENGER, CHAMPION, RegisteredVersion
@@ -39,7 +39,7 @@ class Books(dg.ConfigurableResource):
         return Records(self.where)
 
     def alone(self, use_case: UseCase) -> AbstractContextManager[None]:
-        """One registration of a use case at a time: two at once would both be judged against the same champion."""
+        """One registration of a use case at a time: two at once would both be judged against the same leader."""
         folder = Records(self.where).database.path.parent
         return alone(folder / f"{use_case.name}.lock", f"the registration of {use_case.name}")
 
@@ -56,12 +56,17 @@ def is_registered(records: Records, entry: Artifact) -> bool:
     return row is not None and row.model_digest == record["candidate_digest"]
 
 
+def is_nominated(entry: Mapping[str, Any]) -> bool:
+    """True when the candidate of an entry may try its luck in a rollout: it was not shown to fall short."""
+    return entry["judgement"]["verdict"] in (Verdict.PASS.value, Verdict.INCONCLUSIVE.value)
+
+
 def is_settled(records: Records, entry: Artifact) -> bool:
-    """True when the ledger has every alias where a stored entry, the newest of its use case, puts it."""
+    """True when the ledger has what a stored entry, the newest of its use case, decided: its candidate is nominated."""
     record: Mapping[str, Any] = entry.records["entry"]
     use_case = str(record["candidate"]).partition("@")[0]
-    now_there, due = records.aliases(use_case), _aliases(records, record)
-    return all(now_there.get(alias) == number for alias, number in due.items())
+    nominated = [e.subject for e in records.ledger.entries(use_case) if e.kind == NOMINATED]
+    return not is_nominated(record) or nominated[-1:] == [record["candidate"]]
 
 
 def write_down(
@@ -76,9 +81,9 @@ def write_down(
     page: str,
     later: Sequence[str],
 ) -> str:
-    """Registration, verdict, nomination and aliases of a candidate; in words, what became of the aliases.
+    """Registration, verdict and nomination of a candidate; in words, what became of it.
 
-    `later` are the weeks after it that have entries: making an old week anew moves no alias.
+    `later` are the weeks after it that have entries: making an old week anew nominates nobody.
     """
     record: Mapping[str, Any] = entry.records["entry"]
     use_case, name, judgement = version.name, f"{version.name}@{version.version}", record["judgement"]
@@ -109,31 +114,15 @@ def write_down(
     )
     if later:
         return f"untouched: {len(later)} later entries stand, the next of {later[0]}; make them anew in order"
-    if judgement["verdict"] == "INCONCLUSIVE":
+    if not is_nominated(record):
+        return "not nominated"
+    nominated = [e.subject for e in records.ledger.entries(use_case) if e.kind == NOMINATED]
+    if nominated[-1:] != [name]:  # it may come back after another: that is a nomination of its own
         records.ledger.append(
-            **told, kind=NOMINATED, subject=name, evidence=model, once=f"nominated {name} {seal}",
-            why=f"waits as challenger for more evidence: {judgement['sentence']}",
+            **told, kind=NOMINATED, subject=name, evidence=model, why=f"may try a rollout: {judgement['sentence']}",
+            once=f"nominated {name} {seal} after {len(nominated)}",
         )  # fmt: skip
-    decided = standing(records.ledger.entries(use_case)).get(use_case, {})
-    for alias, number in _aliases(records, record).items():
-        after = decided[alias].seq if alias in decided else 0  # a champion may come back: that is another decision
-        records.set_alias(
-            alias, version=number, why=judgement["sentence"], evidence={"candidate": name},
-            once=f"alias {alias} {use_case}@{number} after {after}", **told,
-        )  # fmt: skip
-    return follow(records, tracker, use_case)
-
-
-def _aliases(records: Records, entry: Mapping[str, Any]) -> dict[str, int | None]:
-    """Where each alias points after a verdict: after a PASS nobody waits, after a FAIL whoever did, else this one."""
-    use_case, _, number = str(entry["candidate"]).partition("@")
-    waiting = records.aliases(use_case).get(CHALLENGER)
-    verdict = entry["judgement"]["verdict"]
-    if verdict == "INCONCLUSIVE":
-        waiting = int(number)
-    elif verdict == "PASS" or waiting == int(number):
-        waiting = None
-    return {CHAMPION: entry["champion"]["version"] if entry["champion"] else None, CHALLENGER: waiting}
+    return "nominated"
 
 
 def follow(records: Records, tracker: Tracker, use_case: str) -> str:

@@ -11,7 +11,7 @@ from mlops_assets.core.promotion import Judgement
 from mlops_assets.core.training_set import Reference
 from mlops_assets.core.versions import record_version
 from mlops_assets.declare import DataError, UseCase
-from mlops_assets.graph.champion import scorer_of
+from mlops_assets.graph.leader import scorer_of
 from mlops_assets.graph.tracking import Tracker
 from mlops_assets.graph.training_page import drawn
 from mlops_assets.stores.assets import AssetStore
@@ -125,19 +125,19 @@ def _facts(
     return facts, identity
 
 
-def check_standing(tracker: Tracker, use_case: UseCase, champion: Mapping[str, Any]) -> None:
-    """Raises DataError unless the tracker has the standing champion under its number: a number names one model."""
+def check_standing(tracker: Tracker, use_case: UseCase, leader: Mapping[str, Any]) -> None:
+    """Raises DataError unless the tracker has the standing leader under its number: a number names one model."""
     try:
-        found = tracker.registry.get(use_case.name, champion["version"])
-        known = found.tags.get("model_digest") == champion["model_digest"]
+        found = tracker.registry.get(use_case.name, leader["version"])
+        known = found.tags.get("model_digest") == leader["model_digest"]
     except DataError:
         known = False
     if not known:
         raise DataError(
-            f"the champion {champion['name']} (model digest {champion['model_digest'][:12]}) is not in the tracker "
+            f"the leader {leader['name']} (model digest {leader['model_digest'][:12]}) is not in the tracker "
             "under that number: was its database replaced? Restore it, or register anew, oldest first: "
-            f"`mlops backfill {use_case.name} --job train --anew --from {champion['partition']} "
-            f"--to {champion['partition']}`."
+            f"`mlops backfill {use_case.name} --job train --anew --from {leader['partition']} "
+            f"--to {leader['partition']}`."
         )
 
 

@@ -1,7 +1,8 @@
-"""Stage 4, registry: the gate compares, MLflow records, aliases follow the verdict.
+"""Stage 4, registry: the gate compares, MLflow records, and who passes is nominated.
 
-The entry of a week says which model is champion from then on, and carries that model with its reference profile. What
-stood before is read from the newest earlier entry, never from an alias: the same inputs give the same entry.
+The entry of a week says which model leads from then on, and carries that model with its reference profile. What stood
+before is read from the newest earlier entry, never from an alias: the same inputs give the same entry. A nomination
+makes no model answer anybody: that takes a rollout (`rollout.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,8 +18,8 @@ from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
-from mlops_assets.graph.champion import ANSWERS
 from mlops_assets.graph.judging import entry_artifact, judged
+from mlops_assets.graph.leader import ANSWERS
 from mlops_assets.graph.recording import Books, is_registered, is_settled, waiting, write_down
 from mlops_assets.graph.registration import check_standing, register
 from mlops_assets.graph.standing import standing_entry
@@ -74,12 +75,13 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
                 "promotion_gate",
                 asset=key,
                 partitions_def=axis,
-                description="is the new model better than the champion, by the margin?",
+                description="is the new model better than the leader, by the margin?",
             )
         ],
-        description="One row is a model version: this week's candidate, registered in MLflow. It becomes champion "
-        f"when its {promotion.metric} on the validation rows is better than the champion's by {promotion.margin:g}, "
-        "beyond the chance of days; the first candidate must beat the baseline.",
+        description="One row is a model version: this week's candidate, registered in MLflow. It becomes leader "
+        f"when its {promotion.metric} on the validation rows is better than the leader's by {promotion.margin:g}, "
+        "beyond the chance of days; the first candidate must beat the baseline. Unless it is shown to fall "
+        "short, it is nominated for a rollout.",
         **showing.owned(use_case),
     )
     def asset(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -99,18 +101,18 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
                 tracker: Tracker = getattr(context.resources, tracker_key(use_case))
                 page = books.page(step.asset, partition)
                 with waiting(records, use_case, ref, context.run_id):
-                    if entry is not None and entry.records["entry"]["champion"] is not None:
-                        check_standing(tracker, use_case, entry.records["entry"]["champion"])
+                    if entry is not None and entry.records["entry"]["leader"] is not None:
+                        check_standing(tracker, use_case, entry.records["entry"]["leader"])
                     version = register(
                         tracker, use_case, store.assets, ref, candidate, verdict[0], run=context.run_id, page=page
                     )
                     made = entry_artifact(
                         step.seen, partition, candidate, entry, verdict, version.version, dict(version.tags)
                     )
-                    aliases = write_down(
+                    became = write_down(
                         records, store.assets, tracker, ref, made, version, run=context.run_id, page=page, later=later
                     )
-                    context.log.info(f"aliases {aliases}")
+                    context.log.info(f"{use_case.name}@{version.version}: {became}")
                 return replace(made, about={"mlflow_run": version.run_id, "mlflow_files": version.source})
 
             def valid(entry: Artifact) -> bool:
@@ -141,7 +143,7 @@ def _metadata(entry: Mapping[str, Any], row: ModelVersion | None, aliases: Mappi
         "version": entry["candidate"],
         "verdict": judgement["verdict"],
         "in words": judgement["sentence"],
-        "champion now": entry["champion"]["name"] if entry["champion"] else "none",
+        "leader now": entry["leader"]["name"] if entry["leader"] else "none",
         "aliases": ", ".join(f"{alias} is {number}" for alias, number in aliases.items()) or "none",
         "training set": entry["training_set"],
         "training data version": entry["data_version"],

@@ -226,12 +226,19 @@ def test_an_older_copy_of_the_records_moves_no_alias(project: Path, mlops: Mlops
 
 
 def entry(project: Path, week: str, version: int) -> None:
-    """A registry entry of a week after which that version is champion."""
-    record = {"champion": {"version": version}}
+    """A registry entry of a week that judges that version."""
+    record = {"candidate": f"{USE_CASE}@{version}"}
     publish(AssetStore(places(project).store), "registry_entry", week, "", records={"entry": record})
 
 
-def test_the_newest_registry_entry_and_the_ledger_have_one_champion(project: Path, mlops: Mlops) -> None:
+def verdict(project: Path, version: int) -> None:
+    """The verdict on a version in the ledger."""
+    with Records(project / "records" / "records.db") as records:
+        records.ledger.append(**decision(version, kind="verdict", once=f"verdict {version}", evidence={}))
+
+
+def test_the_newest_registry_entry_is_one_the_ledger_has_a_verdict_of(project: Path, mlops: Mlops) -> None:
+    verdict(project, 1)
     entry(project, WEEKS[1], 2)
     entry(project, WEEKS[2], 1)
     assert mlops("doctor").code == 0
@@ -244,21 +251,23 @@ def test_the_newest_registry_entry_and_the_ledger_have_one_champion(project: Pat
     assert answer.code == 1 and answer.json["mended"] == []
     (found,) = answer.json["findings"]["entries"]
     assert found["what"] == (
-        f"after {USE_CASE}/registry_entry@{WEEKS[3]}, the newest in the store, {USE_CASE}@2 is champion, "
-        f"by the ledger {USE_CASE}@1"
+        f"{USE_CASE}/registry_entry@{WEEKS[3]}, the newest in the store, judges {USE_CASE}@2, of which the ledger "
+        "has no verdict"
     )
     assert f"--job train --anew --from {WEEKS[3]} --to {WEEKS[3]}`" in found["remedy"]
     assert "the store's newest entry disagrees" in answer.json["findings"]["aliases"][0]["what"]
 
 
-def test_a_lost_decision_about_the_champion_is_missed_by_the_newest_entry(project: Path, mlops: Mlops) -> None:
+def test_a_lost_verdict_is_missed_by_the_newest_entry(project: Path, mlops: Mlops) -> None:
+    verdict(project, 1)
     entry(project, WEEKS[2], 1)
     shorten(project, 2)
 
     answer = mlops("doctor", "--repair", "--json")
 
     assert answer.code == 1 and answer.json["mended"] == []
-    assert "nothing of the ledger is repaired: after" in answer.json["findings"]["ledger"][1]["what"]
+    newest = f"{USE_CASE}/registry_entry@{WEEKS[2]}"
+    assert f"nothing of the ledger is repaired: {newest}" in answer.json["findings"]["ledger"][1]["what"]
 
 
 def test_a_training_that_waits_for_the_tracker_is_told_and_is_no_fault(project: Path, mlops: Mlops) -> None:

@@ -63,16 +63,16 @@ def test_coverage_is_compared_with_the_week_before(lived: World) -> None:
 
 def test_before_the_first_model_no_version_reads_a_feature(lived: World) -> None:
     assert {line["read by version"] for line in lines(lived, WEEKS[1]).values()} == {"none"}
-    assert told(lived, WEEKS[1])["champion"] == "none yet"
+    assert told(lived, WEEKS[1])["leader"] == "none yet"
 
 
 def test_a_new_version_is_on_the_page_as_soon_as_it_is_registered(lived: World) -> None:
     entry = lived.store.load("thin_delays/registry_entry", WEEKS[2]).records["entry"]
-    champion = ", champion" if entry["champion"] else ""
+    leader = ", leader" if entry["leader"] else ""
 
     assert lines(lived, WEEKS[2], event=1)["origin"]["read by version"] == "none"
     for week in WEEKS[2:4]:
-        assert lines(lived, week)["origin"]["read by version"] == f"1{champion}"
+        assert lines(lived, week)["origin"]["read by version"] == f"1{leader}"
         assert lines(lived, week)["dest"]["read by version"] == "none"  # excluded from the model
         about = lived.store.require("thin_delays/feature_catalogue", week).about
         assert about["used_by"]["origin"] == ["thin_delays@1"]
@@ -90,7 +90,7 @@ def test_a_new_model_is_no_new_data(lived: World) -> None:
 def test_an_entry_that_names_no_features_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with small_world(tmp_path) as world:
         facts: dict[str, Any] = {"inputs": {}, "code": {}, "run": "r", "action_key": "k", "created_at": "2013-01-01"}
-        old = Artifact(records={"entry": {"candidate": "thin_delays@1", "champion": None}})
+        old = Artifact(records={"entry": {"candidate": "thin_delays@1", "leader": None}})
         world.store.publish("thin_delays/registry_entry", WEEKS[0], old, **facts)
         said = reason(world.run("data", WEEKS[0]))
 

@@ -67,14 +67,14 @@ def test_the_same_work_again_gives_the_same_versions_and_no_second_model(lived: 
     assert entry["candidate"] == "thin_delays@2"
 
 
-def test_the_first_model_is_judged_against_the_baseline_and_the_next_against_the_champion(lived: World) -> None:
+def test_the_first_model_is_judged_against_the_baseline_and_the_next_against_the_leader(lived: World) -> None:
     first = lived.store.load("thin_delays/registry_entry", WEEKS[2]).records["entry"]
     second = lived.store.load("thin_delays/registry_entry", WEEKS[3]).records["entry"]
 
     assert first["against"] == "baseline"
     assert first["judgement"]["verdict"] in ("PASS", "INCONCLUSIVE")
-    if first["champion"]:
-        assert second["against"] == first["champion"]["name"]
+    if first["leader"]:
+        assert second["against"] == first["leader"]["name"]
 
 
 def test_the_tracker_has_one_finished_run_a_training_with_everything_in_its_tags(lived: World) -> None:
@@ -92,12 +92,12 @@ def test_the_tracker_has_one_finished_run_a_training_with_everything_in_its_tags
     assert registry.read(version)
 
 
-def test_a_report_before_the_first_champion_says_it_has_nothing_to_compare(lived: World) -> None:
+def test_a_report_before_the_first_leader_says_it_has_nothing_to_compare(lived: World) -> None:
     assert lived.run("monitor", WEEKS[1]).success
 
     verdict = lived.store.load("thin_delays/drift_report", WEEKS[1]).records["verdict"]
     assert verdict["verdict"] == "INCONCLUSIVE"
-    assert "no model was champion before" in verdict["sentence"]
+    assert "no model led before" in verdict["sentence"]
 
 
 def test_a_model_of_too_few_weeks_is_refused_in_words(lived: World) -> None:
@@ -147,7 +147,7 @@ def test_a_replaced_tracker_is_refused_before_one_number_names_two_models(lived:
 
     said = reason(replace(lived, defs=defs).run("train", WEEKS[3], tags=AGAIN))
 
-    assert "the champion thin_delays@1" in said
+    assert "the leader thin_delays@1" in said
     assert f"mlops backfill thin_delays --job train --anew --from {WEEKS[2]} --to {WEEKS[2]}" in said
     assert lived.versions() == before
 

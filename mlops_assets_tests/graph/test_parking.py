@@ -38,14 +38,14 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-def test_a_regression_becomes_champion_by_its_mean_absolute_error(lived: World) -> None:
+def test_a_regression_leads_by_its_mean_absolute_error(lived: World) -> None:
     entry = lived.store.load("parking/registry_entry", WEEKS[1]).records["entry"]
 
     assert (entry["candidate"], entry["against"]) == ("parking@1", "baseline")
     assert entry["judgement"]["verdict"] == "PASS"
     assert entry["judgement"]["metric"] == "mae"
     assert entry["judgement"]["blocks"] == 7
-    assert entry["champion"]["name"] == "parking@1"
+    assert entry["leader"]["name"] == "parking@1"
 
 
 def test_evidence_and_pictures_speak_of_shares(lived: World) -> None:

@@ -90,7 +90,7 @@ def test_back_on_a_branch_its_results_are_the_newest_again(anew: Anew, world: Wo
     assert anew(theirs) == {*MODEL, "registry_entry", "feature_catalogue"}
     assert world.version("trained_model", WEEK) != ours["trained_model"].data_version
 
-    assert anew(world) == {"registry_entry"}  # who waits and who is champion is decided again, and told in the ledger
+    assert anew(world) == {"registry_entry"}  # who leads and who is nominated is decided again, and told in the ledger
     for artifact, ref in ours.items():
         now = world.store.require(f"{NAME}/{artifact}", WEEK)
         assert (now.data_version, now.action_key, now.inputs, now.run, now.code) == (

@@ -12,7 +12,7 @@ from mlops_assets.core.frames import to_frame
 from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.training_set import Reference
 from mlops_assets.declare import DamagedError, DataError
-from mlops_assets.graph.champion import scorer_of
+from mlops_assets.graph.leader import scorer_of
 from mlops_assets.graph.registration import feature_weeks
 from mlops_assets.stores import training_sets
 from mlops_assets.stores.objects import object_path

@@ -11,7 +11,7 @@ from mlops_assets.stores.records.chain import MENDABLE
 from mlops_assets.stores.records.entry import VERDICT
 from mlops_assets.stores.records.surroundings import NOT_COMPARED, Fault, Surroundings, anew, name_of, register_anew
 from mlops_assets.stores.records.waiting import still_waiting
-from mlops_assets.stores.registry import ALIASES, CHAMPION
+from mlops_assets.stores.registry import ALIASES
 
 _ASSET = "registry_entry"
 _BEGIN_ANEW = (
@@ -93,15 +93,15 @@ def _disagreement(around: Surroundings, use_case: str) -> Fault | None:
     if not weeks:
         return None
     ref = around.store.require(f"{use_case}/{_ASSET}", weeks[-1])
-    champion = around.store.load_ref(ref, parts=("entry",)).records["entry"]["champion"]
-    should, decided = champion["version"] if champion else None, around.records.aliases(use_case).get(CHAMPION)
-    if should == decided:
+    entry = around.store.load_ref(ref, parts=("entry",)).records["entry"]
+    told = around.records.ledger.entries(use_case)
+    if any(e.kind == VERDICT and e.subject == entry["candidate"] for e in told):
         return None
-    judged = [e.facts.get("partition", "") for e in around.records.ledger.entries(use_case) if e.kind == VERDICT]
+    judged = [e.facts.get("partition", "") for e in told if e.kind == VERDICT]
     week = max([weeks[-1], *judged])  # a step that was killed between the two has judged a week without an entry
     what = (
-        f"after {use_case}/{_ASSET}@{weeks[-1]}, the newest in the store, {_who(use_case, should)} is champion, "
-        f"by the ledger {_who(use_case, decided)}"
+        f"{use_case}/{_ASSET}@{weeks[-1]}, the newest in the store, judges {entry['candidate']}, of which the ledger "
+        "has no verdict"
     )
     return Fault(what, f"decide the newest week again: {anew(use_case, week)}")
 

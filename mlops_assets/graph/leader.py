@@ -1,6 +1,8 @@
-"""The champion as a registry entry carries it: scorer, encoder, profile, importances. No tracker is asked.
+"""The leader as a registry entry carries it: scorer, encoder, profile, importances. No tracker is asked.
 
-A registry entry holds its champion's own parts, so whoever has the entry can answer with the model and judge drift
+The leader is the best registered model by the gate's evidence: what the next candidate must beat, and what drift is
+measured against. Who answers users is another matter, which only a rollout decides (decision 0028).
+A registry entry holds its leader's own parts, so whoever has the entry can answer with the model and judge drift
 against its reference, years later and offline.
 """
 
@@ -16,12 +18,12 @@ from mlops_assets.stores.models import load
 
 # of the declared model, what whoever answers with a stored one reads
 ANSWERS = ("model.estimator.path", "model.estimator.trusted", "model.excluded")
-REACH = 52  # weeks a champion may have stood without a candidate
+REACH = 52  # weeks a leader may have stood without a candidate
 BLOBS = ("model", "encoder")  # parts an entry takes over from the trained model, with `profile` and `evidence`
 
 
 @dataclass(frozen=True, kw_only=True)
-class Champion:
+class Leader:
     """The model that stands: who it is, and everything needed to answer with it and to watch it."""
 
     entry: dict[str, Any]
@@ -32,7 +34,7 @@ class Champion:
     @property
     def name(self) -> str:
         """`flight_delays@3`: use case and version."""
-        return str(self.entry["champion"]["name"])
+        return str(self.entry["leader"]["name"])
 
 
 def scorer_of(use_case: UseCase, artifact: Artifact) -> Scorer:
@@ -43,13 +45,13 @@ def scorer_of(use_case: UseCase, artifact: Artifact) -> Scorer:
     return Scorer(estimator=estimator, encoder=encoder, task=use_case.label.task)
 
 
-def champion_of(use_case: UseCase, entry: Artifact) -> Champion | None:
-    """The champion that stands after a registry entry; None when none stood yet."""
+def leader_of(use_case: UseCase, entry: Artifact) -> Leader | None:
+    """The leader that stands after a registry entry; None when none stood yet."""
     record = entry.records["entry"]
-    if record["champion"] is None:
+    if record["leader"] is None:
         return None
     importances = entry.records["evidence"]["importances"]
-    return Champion(
+    return Leader(
         entry=record,
         scorer=scorer_of(use_case, entry),
         profile=ReferenceProfile.from_json(entry.records["profile"]),
@@ -58,7 +60,7 @@ def champion_of(use_case: UseCase, entry: Artifact) -> Champion | None:
 
 
 def parts_of(artifact: Artifact) -> dict[str, Any]:
-    """The parts a registry entry carries of its champion, as arguments of `Artifact`."""
+    """The parts a registry entry carries of its leader, as arguments of `Artifact`."""
     return {
         "blobs": {name: artifact.blobs[name] for name in BLOBS},
         "records": {name: artifact.records[name] for name in ("profile", "evidence")},
