@@ -1,0 +1,1 @@
+"""What serving keeps and reads: rollout state, prediction log, the models that answer."""
