@@ -1,0 +1,66 @@
+"""The prediction log of a use case: every answer is in it before it is given, failures too.
+
+| file | what |
+|---|---|
+| `log_records.py` | the records and what each must satisfy |
+| `log_tables.py`, `log_places.py` | the schema; an SQLite file or a PostgreSQL schema |
+| `log_writer.py` | group commits, told when on disk; what is there twice |
+| `log_reader.py` | the order of the log for the controller; single answers; the last calls |
+| `export.py` | a week's predictions as a table; what may be forgotten |
+
+    log = PredictionLog(settings(os.environ).serving, FLIGHT_DELAYS)
+    (outcome,) = await log.write([Answered(...)])  # on disk
+    batch = log.since(cursor, 1000, rollout="7", block=plan.quality.block)
+"""
+
+from pathlib import Path
+
+from mlops_assets.declare.use_case import UseCase
+from mlops_assets.stores.serving.log_places import PATIENCE_S, Unavailable, place
+from mlops_assets.stores.serving.log_reader import Batch, Reader, Recent
+from mlops_assets.stores.serving.log_records import (
+    Answered,
+    Failed,
+    Labelled,
+    Mirrored,
+    Outcome,
+    Record,
+    Told,
+)
+from mlops_assets.stores.serving.log_writer import MOST_WAITING, Full, Writer
+
+__all__ = [
+    "MOST_WAITING", "PATIENCE_S", "Answered", "Batch", "Failed", "Full", "Labelled", "Mirrored", "Outcome",
+    "PredictionLog", "Recent", "Record", "Told", "Unavailable",
+]  # fmt: skip
+
+
+class PredictionLog:
+    """The log of a use case below `Settings.serving`: a folder, or `postgresql+psycopg2://...`.
+
+    Nothing is opened before it is used, so a process may fork before. With `create=False` a log that is not there is
+    Unavailable. Raises DataError for a place of another kind.
+    """
+
+    def __init__(
+        self, where: str | Path, use_case: UseCase, *, create: bool = True, most_waiting: int = MOST_WAITING
+    ) -> None:
+        self.use_case, self.place = use_case, place(where, use_case.name, create=create)
+        self._writer = Writer(self.place, most_waiting=most_waiting)
+        self._reader = Reader(self.place, use_case.partitions.timezone)
+        self.put, self.write = self._writer.put, self._writer.write
+        read = self._reader
+        self.since, self.end, self.exposed, self.recent, self.failed = (
+            read.since, read.end, read.exposed, read.recent, read.failed,
+        )  # fmt: skip
+        self.answered, self.of_request, self.label_of = read.answered, read.of_request, read.label_of
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait to be written."""
+        return self._writer.waiting
+
+    def close(self) -> None:
+        """Write what waits, then let go of every connection."""
+        self._writer.close()
+        self._reader.close()
