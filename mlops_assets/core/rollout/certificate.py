@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def certificate(row: Row, evidence: "Evidence", judgement: "Judgement") -> dict[str, JSON]:
-    """The certificate for the next step of `row`: names challenger, rollout, plan, stage, epochs; holds the evidence."""
+    """The certificate for the next step of `row`: whom, which stage and epochs it is about; the evidence."""
     return {**_about(row), "evidence": evidence.to_json(), "judgement": judgement.to_json()}
 
 
@@ -34,7 +34,7 @@ def flaw(certificate: Mapping[str, JSON] | None, row: Row, terms: Terms) -> str:
     from mlops_assets.core.rollout.judge import judge
 
     try:
-        evidence = Evidence.from_json(certificate["evidence"], terms.plan, terms.task)
+        evidence = Evidence.from_json(terms.plan, terms.task, certificate["evidence"])
         again = judge(terms.plan, row.stage, row.step, evidence)
     except Exception as broken:
         return f"the evidence of its certificate cannot be judged ({broken})"

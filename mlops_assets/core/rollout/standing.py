@@ -51,7 +51,9 @@ class Standing:
             raise IllegalTransition(f"{where}, {event.kind.value}, is not justified: {wrong}.")
         row = applied(self.row, event, self.terms)
         terms = terms_of(event.facts["terms"]) if event.kind is Kind.OPENED else self.terms
-        waiting = self.queued | {row.waiting[-1]: event} if event.kind is Kind.QUEUED else self.queued
+        waiting = dict(self.queued)
+        if event.kind is Kind.QUEUED:
+            waiting[row.waiting[-1]] = event
         queued = MappingProxyType({version: waiting[version] for version in row.waiting})
         return replace(self, row=row, terms=terms, hash=event.hash, queued=queued)
 

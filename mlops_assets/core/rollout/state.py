@@ -3,13 +3,10 @@
 Here belongs what the row holds. How it changes is `transitions.py`.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from mlops_assets.core.rollout.words import BASELINE, Stage
 from mlops_assets.core.versions import JSON
-from mlops_assets.declare.errors import DataError
 
 KEPT_WARM = 3  # of the finalized versions, the newest: what one rolls back to is loaded already
 PAUSED, FAULT = "paused", "fault"  # how `held` begins: by whom
@@ -64,19 +61,3 @@ class Row:
         """The row as JSON values, by field."""
         told = asdict(self) | {"stage": self.stage.value}
         return told | {"finalized": list(self.finalized), "waiting": list(self.waiting)}
-
-
-def row_of(record: Mapping[str, Any]) -> Row:
-    """The row of what `Row.to_json` made. Raises DataError for what no row can be.
-
-    >>> row_of(Row(use_case="flight_delays").to_json()).warm
-    (0,)
-    """
-    try:
-        told = dict(record) | {"stage": Stage(record["stage"])}
-        made = Row(**told | {name: tuple(record[name]) for name in ("finalized", "waiting")})
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise DataError(f"the row of a rollout cannot be read ({wrong}): it was changed by hand.") from wrong
-    if type(made.share) is not float or not 0.0 <= made.share <= 1.0:
-        raise DataError(f"the row of a rollout has the share {made.share!r}, must be 0 to 1: it was changed by hand.")
-    return made

@@ -1,0 +1,181 @@
+"""The database of the rollouts: an SQLite file for each use case, or tables on PostgreSQL; how it is opened and locked.
+
+`synchronous=FULL` makes a commit survive a power cut. Nothing is opened before it is used: open it after a fork, not
+before. It knows its tables' format and none of their meaning.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
+from mlops_assets.declare.errors import DamagedError, DataError
+from mlops_assets.declare.names import check_name
+from mlops_assets.stores.serving.tables import FORMAT, METADATA
+
+SERVERS = ("postgresql://", "postgresql+psycopg2://")
+_APPLICATION = int.from_bytes(b"mlro")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
+_PATIENCE_S = 10  # how long one writer waits for another; a decision is written in milliseconds
+_ALONE = "alone"  # execution option of a transaction that takes the write lock at once
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class Unavailable(DataError):
+    """The database cannot be asked now: nothing of what was asked was done; it may be tried again."""
+
+
+class Database:
+    """The rollouts of a use case below `where` (`Settings.serving`): a folder, or `postgresql+psycopg2://...`.
+
+    Raises DataError for another place; at use Unavailable, or DamagedError for a file that is none of ours.
+    """
+
+    def __init__(self, where: str | Path, use_case: str) -> None:
+        check_name("use case", use_case, error=DataError)
+        self.use_case, self._url = use_case, str(where)
+        self.server = self._url.startswith(SERVERS)
+        if "://" in self._url and not self.server:
+            scheme = self._url.partition("://")[0]  # what comes after may hold a password
+            raise DataError(f"serving == '{scheme}://...', must be a folder or postgresql+psycopg2://...: name one.")
+        self.path = None if self.server else Path(self._url) / f"{use_case}.rollout.db"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one moment."""
+        with self._told(), self._engine.connect() as connection:
+            if self.server:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        """A connection for one statement: on a server it is the only one that travels."""
+        with self._told(), self._engine.connect() as connection:
+            if self.server:
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection that alone may write; all of it is on disk afterwards, or nothing when the block raises."""
+        with self._told(), self._engine.connect() as connection, connection.execution_options(**{_ALONE: True}).begin():
+            if self.server:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": self._key})
+            yield connection
+
+    def changes(self) -> Callable[[], object]:
+        """A function of a few microseconds whose value is another whenever others may have written since.
+
+        For one thread at a time. On a server nothing is as cheap as asking: there it is never the same twice.
+        """
+        if self.path is None:
+            return object
+        with self.reading():
+            pass  # the file is there, and ours
+        with self._told():
+            raw = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+
+        def version() -> object:
+            with self._told():
+                return raw.execute("PRAGMA data_version").fetchone()[0]
+
+        return version
+
+    def close(self) -> None:
+        """Close every connection of this process but those of `changes`."""
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
+            del self._engine
+
+    @cached_property
+    def _engine(self) -> Engine:
+        engine = self._server_engine() if self.path is None else self._file_engine(self.path)
+        try:
+            with engine.connect() as connection, connection.execution_options(**{_ALONE: True}).begin():
+                if self.server:  # two that make the tables at once would be in each other's way
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPLICATION})
+                    METADATA.create_all(connection)
+                elif _is_new(driver(connection)):
+                    METADATA.create_all(connection)
+                    driver(connection).execute(f"PRAGMA application_id = {_APPLICATION}")
+                    driver(connection).execute(f"PRAGMA user_version = {FORMAT}")
+        except BaseException:
+            engine.dispose()
+            raise
+        return engine
+
+    def _server_engine(self) -> Engine:
+        settings = "-c lock_timeout=10s -c statement_timeout=10s -c idle_in_transaction_session_timeout=10s"
+        try:
+            return create_engine(self._url, connect_args={"connect_timeout": 3, "options": settings})
+        except (SQLAlchemyError, ImportError) as wrong:
+            raise DataError(f"{self._name}: {wrong}: correct the URL, pip install mlops-assets[postgres].") from wrong
+
+    def _file_engine(self, path: Path) -> Engine:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as refused:
+            raise Unavailable(f"{self._name}: {refused}: name a folder you may write.") from refused
+        engine = create_engine(
+            URL.create("sqlite", database=str(path)), connect_args={"timeout": _PATIENCE_S, "isolation_level": None}
+        )
+        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _prepare(self, raw: sqlite3.Connection, _record: Any) -> None:
+        if not _is_new(raw):
+            if _pragma(raw, "application_id") != _APPLICATION:
+                raise DamagedError(f"{self._name} is a database of something else: name another folder.")
+            if (met := _pragma(raw, "user_version")) != FORMAT:
+                raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: use the project that wrote it.")
+        raw.execute("PRAGMA journal_mode = WAL")
+        raw.execute("PRAGMA synchronous = FULL")
+
+    @property
+    def _key(self) -> int:
+        return int.from_bytes(blake3(f"rollout {self.use_case}".encode()).digest(length=8), signed=True)
+
+    @property
+    def _name(self) -> str:
+        return f"the rollouts of {self.use_case} {'on PostgreSQL' if self.path is None else f'in {str(self.path)!r}'}"
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, DBAPIError, NoConnection) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+                raise DamagedError(f"{self._name}: {cause}; it is damaged: put the backup back.") from error
+            raise Unavailable(
+                f"{self._name}: {str(cause).strip()}: it must be there, whole and ours to write."
+            ) from error
+
+
+def _begin(connection: Connection) -> None:
+    # to the driver itself: it is no statement of whoever asks
+    driver(connection).execute("BEGIN IMMEDIATE" if connection.get_execution_options().get(_ALONE) else "BEGIN")
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """The driver's own connection, for what no portable SQL says."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection):
+        raise TypeError(f"driver connection is {type(raw).__name__}, must be sqlite3's")
+    return raw
+
+
+def _is_new(raw: sqlite3.Connection) -> bool:
+    return not _pragma(raw, "application_id") and not raw.execute("SELECT 1 FROM sqlite_master").fetchone()
+
+
+def _pragma(raw: sqlite3.Connection, name: str) -> int:
+    return int(raw.execute(f"PRAGMA {name}").fetchone()[0])

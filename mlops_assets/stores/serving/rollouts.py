@@ -1,0 +1,255 @@
+"""The rollouts of a use case as they are kept: events appended once, the row that follows from them.
+
+Here belongs writing and reading both. The events are the truth: a row that says otherwise was changed by hand, and is
+overwritten by the next event. Every write is one transaction that excludes all others.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Select, Text, bindparam, insert, select, update
+
+from mlops_assets.core.rollout import commands
+from mlops_assets.core.rollout.commands import Command
+from mlops_assets.core.rollout.events import Event, Kind
+from mlops_assets.core.rollout.standing import Standing
+from mlops_assets.core.rollout.state import Row
+from mlops_assets.core.rollout.terms import Terms
+from mlops_assets.core.versions import canonical_json
+from mlops_assets.declare.errors import DamagedError, MlopsError
+from mlops_assets.declare.modelling import Task
+from mlops_assets.declare.rollout import RolloutPlan
+from mlops_assets.stores.crashpoints import reach
+from mlops_assets.stores.serving.database import Database
+from mlops_assets.stores.serving.heartbeats import Heartbeats
+from mlops_assets.stores.serving.lease import Lease, Leases
+from mlops_assets.stores.serving.lease import read as read_lease
+from mlops_assets.stores.serving.tables import EVENT, LEASE, ROLLOUT
+
+CRASH_POINTS = (
+    "rollout.appended",  # event and row are there, not committed
+    "rollout.committed",
+)
+_LISTS = ("finalized", "waiting")  # columns that hold JSON
+
+
+class Stale(MlopsError, RuntimeError):
+    """Somebody else decided first, or holds the lease by now: nothing was written. Read again and think again."""
+
+
+class Rollouts:
+    """The rollouts of a use case below `where` (`Settings.serving`); close it, or use it in `with`.
+
+    Nothing is opened before it is used, so that it may be made before a fork. Everything that reads or writes raises
+    Unavailable when the database does not answer, DamagedError when the events are not what was written.
+    """
+
+    def __init__(self, where: str | Path, use_case: str) -> None:
+        self.use_case = use_case
+        self.database = Database(where, use_case)
+        self.leases, self.heartbeats = Leases(self.database), Heartbeats(self.database)
+        self._known = Standing.start(use_case)
+
+    def row(self) -> Row:
+        """The row by its events: IDLE before the first of them."""
+        return self.standing().row
+
+    def standing(self) -> Standing:
+        """Where it stands by its events, every certificate judged again."""
+        with self.database.reading() as connection:
+            return self._follow(connection)
+
+    def events(self, since: int = 0) -> list[Event]:
+        """The events after an epoch, in order."""
+        with self.database.reading() as connection:
+            return read_events(connection, self.use_case, since)
+
+    def write(self, event: Event, *, expect: int, lease: Lease | None = None) -> Row:
+        """Append an event behind epoch `expect`, and the row with it; an event whose `once` is there changes nothing.
+
+        Raises Stale when the epoch has moved, and for an increase without the lease that stands now;
+        IllegalTransition for what may not come here, as an increase without a sound certificate.
+        """
+
+        def decided(standing: Standing) -> Event:
+            if standing.row.epoch != expect:
+                raise Stale(f"{self.use_case}: epoch == {standing.row.epoch}, must be {expect}: {event.kind.value} "
+                            "was decided on what is past")  # fmt: skip
+            return event
+
+        return self._decide(decided, once=event.once, lease=lease)
+
+    def open(
+        self, version: int, plan: RolloutPlan, task: Task, *, baseline_of: int, who: str, why: str, at_us: int,
+        once: str = "",
+    ) -> Row:  # fmt: skip
+        """Nominate a version: its rollout begins, or it waits; once. `task` is that of the use case's label.
+
+        `baseline_of` is the version whose training declared the baseline. A version that was rolled back or rejected is
+        not nominated again by the same `once`, whose default is the version: give another one.
+        """
+        command = Command(who, why, at_us, once or f"nominated {self.use_case}@{version}")
+        terms = Terms.of(plan, task)
+        return self._ask(
+            command, lambda now: commands.opening(now, command, version=version, terms=terms, baseline_of=baseline_of)
+        )
+
+    def pause(self, *, who: str, why: str, at_us: int, once: str = "") -> Row:
+        """Freeze the share until somebody resumes. Raises DataError when no rollout runs."""
+        command = Command(who, why, at_us, once)
+        return self._ask(command, lambda now: commands.pausing(now, command))
+
+    def resume(self, *, who: str, why: str, at_us: int, once: str = "") -> Row:
+        """Thaw the share. Raises DataError when no rollout runs."""
+        command = Command(who, why, at_us, once)
+        return self._ask(command, lambda now: commands.resuming(now, command))
+
+    def abort(self, *, who: str, why: str, at_us: int, once: str = "") -> Row:
+        """Take the challenger out, whatever else goes on."""
+        command = Command(who, why, at_us, once)
+        return self._ask(command, lambda now: commands.aborting(now, command))
+
+    def break_off(self, *, rollout: int, who: str, why: str, at_us: int) -> Row:
+        """Take the challenger of that rollout out (`Row.rollout`): what a gateway does whose breaker opens."""
+        command = Command(who, why, at_us)
+        return self._ask(command, lambda now: commands.breaking_off(now, command, rollout=rollout))
+
+    def restore(self, version: int | None = None, *, who: str, why: str, at_us: int, once: str = "") -> Row:
+        """Make an earlier finalized version champion again (None: see `restorable`); a rollout that runs ends.
+
+        Raises DataError for a version one cannot go back to.
+        """
+        command = Command(who, why, at_us, once)
+        return self._ask(command, lambda now: commands.restoring(now, command, version=version))
+
+    def mend(self) -> bool:
+        """Write the row anew from the events when it says otherwise; True when it did."""
+        with self.database.writing() as connection:
+            row = self._follow(connection).row
+            if row.epoch == 0 or peek(connection, self.use_case)[0] == columns_of(row):
+                return False
+            _put(connection, row)
+        return True
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        self.database.close()
+
+    def __enter__(self) -> "Rollouts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, command: Command, decided: Callable[[Standing], Event | None]) -> Row:
+        return self._decide(decided, once=command.once)
+
+    def _decide(
+        self, decided: Callable[[Standing], Event | None], *, once: str = "", lease: Lease | None = None
+    ) -> Row:
+        """One transaction: where it stands, what follows, written down. None of it when `once` was decided."""
+        with self.database.writing() as connection:
+            standing = self._follow(connection)
+            if once and _is_told(connection, self.use_case, once):
+                return standing.row
+            event = decided(standing)
+            if event is None:
+                return standing.row
+            if event.kind.increases:
+                self._check(connection, lease)
+            sealed = event.sealed(standing.hash)
+            after = standing.after(sealed)
+            connection.execute(insert(EVENT).values(use_case=self.use_case, **_told(sealed)))
+            _put(connection, after.row)
+            reach("rollout.appended")
+        reach("rollout.committed")
+        self._known = after
+        return after.row
+
+    def _check(self, connection: Connection, lease: Lease | None) -> None:
+        stands = read_lease(connection, self.use_case)
+        if lease is None or stands is None or (lease.holder, lease.token) != (stands.holder, stands.token):
+            raise Stale(f"{self.use_case}: the lease is {stands and stands.holder}'s, who raises a share must hold it")
+
+    def _follow(self, connection: Connection) -> Standing:
+        standing = self._known
+        events = read_events(connection, self.use_case, standing.row.epoch - 1)
+        if wrong := missing(standing, events):
+            raise DamagedError(f"{wrong}.")
+        for event in events[1:] if standing.row.epoch else events:
+            standing = standing.after(event)
+        self._known = standing
+        return standing
+
+
+def missing(standing: Standing, events: list[Event]) -> str:
+    """What is wrong when `events`, read from the last one that `standing` knows on, do not begin with it; or ""."""
+    if not standing.row.epoch or (events and (events[0].epoch, events[0].hash) == (standing.row.epoch, standing.hash)):
+        return ""
+    return (
+        f"event {standing.row.epoch} of the rollouts of {standing.row.use_case} is gone or another than it was: put "
+        "back what is right from a backup"
+    )
+
+
+def read_events(connection: Connection, use_case: str, since: int) -> list[Event]:
+    """The events after an epoch, in order. Raises DamagedError for what is none."""
+    c = EVENT.c
+    asked = select(*(column for column in c if column.name != "use_case"))
+    rows = connection.execute(asked.where((c.use_case == use_case) & (c.epoch > since)).order_by(c.epoch)).mappings()
+    found = []
+    for row in rows:
+        try:
+            found.append(Event(**{**row, "kind": Kind(row["kind"]), "facts": _object(row["facts"])}))
+        except (ValueError, TypeError) as wrong:
+            raise DamagedError(f"event {row['epoch']} of the rollouts of {use_case} is none ({wrong}).") from wrong
+    return found
+
+
+def peek(connection: Connection, use_case: str) -> tuple[dict[str, Any] | None, Lease | None]:
+    """The columns of the row as they are, which are not believed, and the lease; None where there is none."""
+    row = connection.execute(_PEEK, {"asked": use_case}).one()
+    columns = {column.name: value for column, value in zip(ROLLOUT.c, row, strict=False)}
+    lease = Lease(*row[-3:]) if row[-1] is not None else None
+    return (columns if columns["use_case"] is not None else None), lease
+
+
+def _peek() -> Select[Any]:
+    asked = select(bindparam("asked", type_=Text).label("use_case")).subquery()
+    joined = asked.outerjoin(ROLLOUT, ROLLOUT.c.use_case == asked.c.use_case)
+    joined = joined.outerjoin(LEASE, LEASE.c.use_case == asked.c.use_case)
+    return select(*ROLLOUT.c, LEASE.c.holder, LEASE.c.token, LEASE.c.beats).select_from(joined)
+
+
+_PEEK = _peek()
+
+
+def columns_of(row: Row) -> dict[str, Any]:
+    """The row as the table holds it, by column."""
+    told = row.to_json()
+    return told | {name: canonical_json(told[name]).decode() for name in _LISTS}
+
+
+def _put(connection: Connection, row: Row) -> None:
+    columns = columns_of(row)
+    if not connection.execute(update(ROLLOUT).where(ROLLOUT.c.use_case == row.use_case).values(**columns)).rowcount:
+        connection.execute(insert(ROLLOUT).values(**columns))
+
+
+def _told(event: Event) -> dict[str, Any]:
+    return asdict(event) | {"kind": event.kind.value, "facts": canonical_json(dict(event.facts)).decode()}
+
+
+def _is_told(connection: Connection, use_case: str, once: str) -> bool:
+    c = EVENT.c
+    return connection.execute(select(c.epoch).where((c.use_case == use_case) & (c.once == once))).first() is not None
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("its facts are no object")
+    return found
