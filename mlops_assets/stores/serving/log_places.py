@@ -106,7 +106,7 @@ class SqliteSession:
     """A connection to the file."""
 
     def __init__(self, db: sqlite3.Connection, name: str) -> None:
-        self._db, self._name = db, name
+        self._db, self._name, self._polls = db, name, False
 
     def prepare(self) -> None:
         """Make the tables when there are none; refuse another's file."""
@@ -119,7 +119,6 @@ class SqliteSession:
                 raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: use the project that wrote it.")
             self._db.execute("PRAGMA journal_mode = WAL").fetchall()
             self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA busy_timeout = 0")  # `begin` waits, at finer grain
         except sqlite3.Error as error:
             raise self._told(error) from error
 
@@ -140,11 +139,16 @@ class SqliteSession:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
     def begin(self, *, alone: bool) -> None:
-        sql = "BEGIN IMMEDIATE" if alone else "BEGIN"
+        if not alone:
+            self.change("BEGIN")
+            return
+        if not self._polls:
+            self.change("PRAGMA busy_timeout = 0")  # SQLite's own waits grow to 100 ms; writers need a few
+            self._polls = True
         until, pause = time.monotonic() + PATIENCE_S, 0.0002
         while True:
             try:
-                self._db.execute(sql)
+                self._db.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.Error as error:
                 if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
@@ -235,8 +239,8 @@ class PostgresPlace:
 
     def __init__(self, url: str, use_case: str, *, create: bool = True) -> None:
         self._dsn, self._create = url.replace("postgresql+psycopg2://", "postgresql://", 1), create
-        self.schema = schema_of(use_case)
-        self.name = f"the prediction log {self.schema!r} on PostgreSQL"
+        self._use_case = use_case
+        self.name = f"the prediction log of {use_case} on PostgreSQL"
 
     def session(self) -> Session:
         try:
@@ -254,7 +258,7 @@ class PostgresPlace:
         except psycopg2.Error as refused:
             raise Unavailable(f"{self.name}: {str(refused).strip()}: the server must run and take us in.") from refused
         db.autocommit = True
-        session = PostgresSession(db, self.name, self.schema)
+        session = PostgresSession(db, self.name, self._use_case)
         try:
             session.prepare(create=self._create)
         except BaseException:
@@ -277,10 +281,10 @@ def schema_of(use_case: str) -> str:
 class PostgresSession:
     """A connection to the server; in `autocommit`, so that a transaction is what we say it is."""
 
-    def __init__(self, db: Any, name: str, schema: str) -> None:
-        self._db, self._name, self._schema = db, name, schema
+    def __init__(self, db: Any, name: str, use_case: str) -> None:
+        self._db, self._name, self._use_case, self._schema = db, name, use_case, schema_of(use_case)
         self._cursor = db.cursor()
-        self._key = int.from_bytes(blake3(schema.encode()).digest()[:8], signed=True)
+        self._key = int.from_bytes(blake3(f"predictions {use_case}".encode()).digest()[:8], signed=True)
 
     def prepare(self, *, create: bool) -> None:
         """Make schema and tables when there are none."""
@@ -293,9 +297,9 @@ class PostgresSession:
         self.change(f'SET search_path TO "{self._schema}"')
         if not found:
             self.change(TABLES.format(**_POSTGRES))
-            self.change("CREATE TABLE log_format(format bigint NOT NULL)")
-            self.change("INSERT INTO log_format VALUES (?)", [FORMAT])
-        ((met,),) = self.rows("SELECT format FROM log_format")
+            self.change("CREATE TABLE log_of(use_case text NOT NULL, format bigint NOT NULL)")
+            self.change("INSERT INTO log_of VALUES (?, ?)", [self._use_case, FORMAT])
+        ((met,),) = self.rows("SELECT format FROM log_of")
         if met != FORMAT:
             raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: use the project that wrote it.")
         self.commit()
@@ -317,7 +321,9 @@ class PostgresSession:
 
         try:
             self._cursor.execute(sql.replace("?", "%s"), values or None)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError) as error:
+        except psycopg2.Error as error:
+            if isinstance(error, psycopg2.DataError):
+                raise  # of the values
             raise Unavailable(f"{self._name}: {str(error).strip()}.") from error
         return int(self._cursor.rowcount)
 

@@ -16,7 +16,7 @@ from mlops_assets.stores.serving.log_places import Place, Row, Session, Unavaila
 from mlops_assets.stores.serving.log_records import Answered, Labelled, check_id
 from mlops_assets.stores.serving.log_tables import LAST
 
-MOST_RECENT = 20_000  # rows of each table that `recent` looks at
+MOST_RECENT = 20_000  # so many of the last records `recent` and `failed` look at
 _A_MONDAY = date(1970, 1, 5)
 _DAY = timedelta(days=1)
 _OF_ANSWER = "p.rollout, p.epoch, p.share, p.assigned, p.version, p.champion, p.challenger, p.as_of_us, p.score"
@@ -85,7 +85,7 @@ class Reader:
             rows = [row for sql in (_ANSWERS, _MIRRORED, _LABELS) for row in session.rows(sql, [after, limit])]
             rows.sort(key=lambda row: int(row[0]))
             full = len(rows) >= limit
-            return rows[:limit], int(rows[limit - 1][0]) if full else max(after, *session.rows(LAST)[0])
+            return rows[:limit], int(rows[limit - 1][0]) if full else max(after, _last(session))
 
         rows, ended = self._reading(ask)
         seen: list[Seen] = []
@@ -103,7 +103,7 @@ class Reader:
 
     def end(self) -> int:
         """The cursor after everything that is there now."""
-        return int(max(self._reading(lambda session: session.rows(LAST)[0])))
+        return self._reading(_last)
 
     def exposed(self, rollout: str) -> int:
         """How many answers users got from the challenger of a rollout."""
@@ -131,7 +131,8 @@ class Reader:
         """The calls since an instant, by arm and version; of very many the last ones."""
 
         def ask(session: Session) -> list[Row]:
-            return [row for sql in _CALLS for row in session.rows(sql, [MOST_RECENT, since_us])]
+            after = _last(session) - MOST_RECENT
+            return [row for sql in _CALLS for row in session.rows(sql, [after, since_us])]
 
         groups: dict[tuple[str, int, bool], list[Row]] = {}
         for arm, version, mirrored, *call in self._reading(ask):
@@ -140,11 +141,9 @@ class Reader:
 
     def failed(self, since_us: int) -> dict[int, int]:
         """Status code -> how many requests got it, and no prediction, since an instant; of very many the last ones."""
-        asked = (
-            "SELECT status_code, count(*) FROM (SELECT * FROM failed ORDER BY n DESC LIMIT ?) f WHERE at_us >= ? "
-            "GROUP BY status_code ORDER BY status_code"
-        )
-        return {int(code): int(n) for code, n in self._reading(lambda s: s.rows(asked, [MOST_RECENT, since_us]))}
+        asked = "SELECT status_code, count(*) FROM failed WHERE n > ? AND at_us >= ? GROUP BY status_code"
+        found = self._reading(lambda session: session.rows(asked, [_last(session) - MOST_RECENT, since_us]))
+        return {int(code): int(count) for code, count in sorted(found)}
 
     def close(self) -> None:
         with self._turn:
@@ -244,7 +243,12 @@ class _Row(NamedTuple):
 def _start(session: Session, rollout: str) -> int:
     """The cursor before the first record of a rollout; where it has none yet, after everything."""
     found = session.rows("SELECT n FROM began WHERE rollout = ?", [rollout])
-    return int(found[0][0]) - 1 if found else int(max(session.rows(LAST)[0]))
+    return int(found[0][0]) - 1 if found else _last(session)
+
+
+def _last(session: Session) -> int:
+    """The largest number that was given."""
+    return int(max(session.rows(LAST)[0]))
 
 
 @lru_cache(maxsize=256)
@@ -255,11 +259,10 @@ def _rates(bad: str) -> frozenset[str]:
 # a challenger that failed before the champion answered took a time that nobody knows
 _CALLS = (
     """SELECT CASE WHEN version = challenger THEN 'challenger' ELSE 'champion' END, version, 0, bad, latency_us,
-    answered_us FROM (SELECT * FROM prediction ORDER BY n DESC LIMIT ?) p WHERE answered_us >= ?""",
+    answered_us FROM prediction WHERE n > ? AND answered_us >= ?""",
     """SELECT 'challenger', challenger, 0, challenger_bad, NULL, answered_us
-    FROM (SELECT * FROM prediction ORDER BY n DESC LIMIT ?) p WHERE challenger_bad <> '' AND answered_us >= ?""",
-    """SELECT arm, version, 1, bad, latency_us, at_us
-    FROM (SELECT * FROM mirrored ORDER BY n DESC LIMIT ?) m WHERE at_us >= ?""",
+    FROM prediction WHERE n > ? AND answered_us >= ? AND challenger_bad <> ''""",
+    "SELECT arm, version, 1, bad, latency_us, at_us FROM mirrored WHERE n > ? AND at_us >= ?",
 )
 
 

@@ -115,24 +115,43 @@ class Outcome(NamedTuple):
 WRITTEN, WAITING = Outcome(Told.WRITTEN), Outcome(Told.WAITING)
 
 
-def check(records: Sequence[Record]) -> None:
-    """Raises DataError for a record that may not be written: an id that is none, a number that is none."""
-    for record in records:
-        if isinstance(record, Answered):
-            check_id("id", record.id)
-            _check_number("score", record.id, record.score)
-            if not _EARLIEST_US < record.as_of_us < _LATEST_US:
-                raise DataError(f"prediction {record.id!r}: as_of_us == {record.as_of_us}, must be us since 1970.")
-            for name, text in (("request", record.request), ("unit", record.unit), ("reason", record.reason)):
-                if len(text) > TEXT_LONGEST:
-                    raise DataError(f"prediction {record.id!r}: {name} has {len(text)} characters, cut it.")
-        elif isinstance(record, Failed):
-            if len(record.request) > ID_LONGEST or len(record.reason) > TEXT_LONGEST:
-                raise DataError("a failed request's id and reason must be cut before they are logged.")
-        else:
-            check_id("id", record.id)
-            _check_number(*(("score", record.id, record.score) if isinstance(record, Mirrored) else
-                            ("label", record.id, record.label)))  # fmt: skip
+def checked(records: Sequence[Record]) -> list[Record]:
+    """The records as they are written, with plain texts.
+
+    Raises DataError for one that may not be written: an id that is none, a number that is none.
+    """
+    return [_checked(record) for record in records]
+
+
+def _checked(record: Record) -> Record:
+    if isinstance(record, Answered):
+        check_id("id", record.id)
+        _check_number("score", record.id, record.score)
+        if not _EARLIEST_US < record.as_of_us < _LATEST_US:
+            raise DataError(f"prediction {record.id!r}: as_of_us == {record.as_of_us}, must be us since 1970.")
+        texts = record.request, record.unit, record.reason
+        if (cut := tuple(map(plain, texts))) != texts:
+            return msgspec.structs.replace(record, request=cut[0], unit=cut[1], reason=cut[2])
+    elif isinstance(record, Failed):
+        return msgspec.structs.replace(record, request=plain(record.request), reason=plain(record.reason))
+    elif isinstance(record, Mirrored):
+        check_id("id", record.id)
+        _check_number("score", record.id, record.score)
+    else:
+        check_id("id", record.id)
+        _check_number("label", record.id, record.label)
+    return record
+
+
+def plain(text: str) -> str:
+    """A text that every database and page can hold: one line, at most 1000 characters.
+
+    >>> plain("it broke:\\n\\tnobody knows why"), len(plain("x" * 5_000))
+    ('it broke:??nobody knows why', 1000)
+    """
+    if len(text) <= TEXT_LONGEST and text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "?" for char in text[:TEXT_LONGEST])
 
 
 def check_id(name: str, given: str) -> str:

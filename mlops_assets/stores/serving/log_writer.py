@@ -25,7 +25,7 @@ from mlops_assets.stores.serving.log_records import (
     Outcome,
     Record,
     Told,
-    check,
+    checked,
     same_request,
 )
 from mlops_assets.stores.serving.log_tables import LAST, TABLE_OF
@@ -69,6 +69,7 @@ class Writer:
         Raises Full when too many wait, DataError for a record that may not be written; then none was taken in.
         """
         future: Future[Outcomes] = Future()
+        future.set_running_or_notify_cancel()  # what is handed in is written
         self._take(records, future)
         return future
 
@@ -87,7 +88,7 @@ class Writer:
             self._thread.join()
 
     def _take(self, records: Sequence[Record], future: "Future[Outcomes] | _AsyncFuture") -> None:
-        check(records)
+        records = checked(records)
         with self._changed:
             if self._closed:
                 raise Unavailable(f"{self._place.name} is closed.")
@@ -150,7 +151,7 @@ class Writer:
             transaction = _Transaction(session, records, self._begun)
             outcomes = transaction.written()
             session.commit()
-        except Unavailable:
+        except MlopsError:
             session.close()
             self._session = None
             raise
