@@ -288,21 +288,24 @@ class PostgresSession:
 
     def prepare(self, *, create: bool) -> None:
         """Make schema and tables when there are none."""
-        self.begin(alone=True)
-        found = self.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?", [self._schema])
-        if not found and not create:
-            raise Unavailable(f"{self._name} is not there: nothing was predicted yet; `mlops serve` makes it.")
-        if not found:
-            self.change(f'CREATE SCHEMA "{self._schema}"')
+        if not self._is_there():
+            if not create:
+                raise Unavailable(f"{self._name} is not there: nothing was predicted yet; `mlops serve` makes it.")
+            self.begin(alone=True)
+            if not self._is_there():  # no other process was first
+                self.change(f'CREATE SCHEMA "{self._schema}"')
+                self.change(f'SET LOCAL search_path TO "{self._schema}"')
+                self.change(TABLES.format(**_POSTGRES))
+                self.change("CREATE TABLE log_of(use_case text NOT NULL, format bigint NOT NULL)")
+                self.change("INSERT INTO log_of VALUES (?, ?)", [self._use_case, FORMAT])
+            self.commit()
         self.change(f'SET search_path TO "{self._schema}"')
-        if not found:
-            self.change(TABLES.format(**_POSTGRES))
-            self.change("CREATE TABLE log_of(use_case text NOT NULL, format bigint NOT NULL)")
-            self.change("INSERT INTO log_of VALUES (?, ?)", [self._use_case, FORMAT])
         ((met,),) = self.rows("SELECT format FROM log_of")
         if met != FORMAT:
             raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: use the project that wrote it.")
-        self.commit()
+
+    def _is_there(self) -> bool:
+        return bool(self.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?", [self._schema]))
 
     def begin(self, *, alone: bool) -> None:
         if alone:

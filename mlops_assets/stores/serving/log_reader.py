@@ -33,6 +33,7 @@ _LABELS = f"""
 SELECT l.n, 'label', {_OF_ANSWER}, '', '', m.version, m.arm, m.score, m.bad, l.label
 FROM label l LEFT JOIN prediction p ON p.id = l.id AND p.n < l.n LEFT JOIN mirrored m ON m.id = l.id AND m.n < l.n
 WHERE l.n > ? ORDER BY l.n LIMIT ?"""  # noqa: S608
+STATEMENTS = (_ANSWERS, _MIRRORED, _LABELS)
 _FIELDS = ", ".join("row_of" if name == "row" else name for name in Answered.__struct_fields__)
 Got = TypeVar("Got")
 
@@ -82,7 +83,7 @@ class Reader:
 
         def ask(session: Session) -> tuple[list[Row], int]:
             after = cursor if cursor is not None else _start(session, rollout)
-            rows = [row for sql in (_ANSWERS, _MIRRORED, _LABELS) for row in session.rows(sql, [after, limit])]
+            rows = [row for sql in STATEMENTS for row in session.rows(sql, [after, limit])]
             rows.sort(key=lambda row: int(row[0]))
             full = len(rows) >= limit
             return rows[:limit], int(rows[limit - 1][0]) if full else max(after, _last(session))
