@@ -5,10 +5,10 @@ Here stand the numbers and their reasons. What is made of them is `core/rollout`
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from mlops_assets.declare.checking import as_names, freeze, known, no_repeats, refuse
 from mlops_assets.declare.modelling import Task
@@ -138,3 +138,18 @@ class RolloutPlan:
         for name in ("slow", "hold", "silence", "keep_warm"):
             if getattr(self, name) <= timedelta(0):
                 raise refuse("RolloutPlan", name, getattr(self, name), "must be above 0", "a span of time")
+
+    @classmethod
+    def blue_green(cls, quality: Quality, **changes: Any) -> "RolloutPlan":
+        """Blue-green: the same proofs, through the same shares, each step as soon as its evidence is there.
+
+        No step waits for a number of answers of its own, the shadow and the soak for no more than the certificate, and
+        the old model stays loaded for a week. `changes` are any other fields.
+
+        >>> plan = RolloutPlan.blue_green(Quality(loss="brier", margin=0.002), unit=("customer",))
+        >>> [step.share for step in plan.steps], plan.soak_least, plan.keep_warm.days
+        ([0.05, 0.25, 0.5], 1, 7)
+        """
+        steps = tuple(replace(step, least=1) for step in cls(quality=quality).steps)
+        fast: dict[str, Any] = {"steps": steps, "shadow_least": 1, "soak_least": 1, "keep_warm": 7 * _DAY}
+        return cls(quality=quality, **(fast | changes))
