@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlops_assets.declare.errors import DataError
+from mlops_assets.gateway.refusals import Refused
 
-SCHEME = "Bearer"
 LEAST = 16  # characters: 96 bits of base64; ours have 43
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")  # RFC 6750, b64token
 
@@ -38,19 +38,6 @@ class Role(Enum):
     def may(self, wanted: "Role") -> bool:
         """True when this role may do what `wanted` may."""
         return self is wanted or self is Role.OPERATOR
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """What a request is told that may not: an HTTP status and a sentence. It holds nothing of what was sent."""
-
-    status: int
-    sentence: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """A 401 says how to do better (RFC 9110, 11.6.1)."""
-        return {"WWW-Authenticate": f'{SCHEME} realm="mlops"'} if self.status == 401 else {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,19 +71,23 @@ class Tokens:
                 found = role
         return found
 
-    def admits(self, headers: Headers, wanted: Role) -> Role | Refusal:
-        """The role of a request by its headers (lower-case names), or why it may not do what `wanted` may."""
+    def admit(self, headers: Headers, wanted: Role) -> Role:
+        """The role of a request by its headers (lower-case names). Raises Refused, with nothing of what was sent: 401
+
+        where no token is shown, or none of ours; 403 where the role may not do what `wanted` may, and for a request
+        that a page of another site sent.
+        """
         shown = [value for name, value in headers if name == b"authorization"]
         if not shown:
-            return Refusal(status=401, sentence=f"a token is needed: send `Authorization: {SCHEME} <token>`.")
+            raise _unknown("a token is needed: send `Authorization: Bearer <token>`.")
         scheme, _, token = shown[0].decode("latin-1").partition(" ")
-        role = self.role_of(token) if len(shown) == 1 and scheme.lower() == SCHEME.lower() else None
+        role = self.role_of(token) if len(shown) == 1 and scheme.lower() == "bearer" else None
         if role is None:
-            return Refusal(status=401, sentence=f"no such token: send `Authorization: {SCHEME} <token>`, once.")
+            raise _unknown("there is no such token: send `Authorization: Bearer <token>`, once.")
         if not role.may(wanted):
-            return Refusal(status=403, sentence=f"a {role.value} may not do this: it needs the {wanted.value}'s token.")
+            raise Refused(403, "role", f"a {role.value} may not do this: it needs the {wanted.value}'s token.")
         if _of_another_site(headers):
-            return Refusal(status=403, sentence="the request comes from a page of another site: send it without one.")
+            raise Refused(403, "origin", "the request was sent by a page of another site: send it without one.")
         return role
 
 
@@ -106,24 +97,32 @@ def tokens(environ: Mapping[str, str], serving: str) -> Tokens:
     Raises DataError when `serving` is a database and the environment has none, when a file is open to others than its
     owner, and for tokens that are too weak or the same.
     """
+    for role in Role:
+        if not environ.get(role.variable) and "://" not in serving and not (path := _path(serving, role)).exists():
+            _make(path)
     return Tokens(**{role.value: token(environ, serving, role) for role in Role})
 
 
 def token(environ: Mapping[str, str], serving: str, role: Role) -> str:
-    """The token of one role; arguments and errors as in `tokens`."""
+    """The token of one role, as it is: what a client shows. Raises DataError when there is none (see `tokens`)."""
     if given := environ.get(role.variable):
         return given
     if "://" in serving:
+        raise DataError(f"{role.variable} is not set, and the serving place is a database, which keeps none: set it.")
+    path = _path(serving, role)
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise DataError(f"{path} is open to others than its owner: `chmod 600` it, or remove it for a new one.")
+            return file.read(4096).decode("ascii", "replace").strip()
+    except OSError as absent:
         raise DataError(
-            f"{role.variable} is not set, and the serving place is a database that keeps no tokens: set it."
-        )
-    path = Path(serving) / f"{role.value}.token"
-    if not path.exists():
-        _make(path)
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_mode & 0o077:
-            raise DataError(f"{path} can be read by others than its owner: `chmod 600` it, or remove it for a new one.")
-        return file.read(4096).decode("ascii", "replace").strip()
+            f"{role.variable} is not set, and {path} cannot be read ({absent.strerror}): set it."
+        ) from absent
+
+
+def _path(serving: str, role: Role) -> Path:
+    return Path(serving) / f"{role.value}.token"
 
 
 def _make(path: Path) -> None:
@@ -140,6 +139,11 @@ def _make(path: Path) -> None:
             os.link(aside, path)  # atomic, and unlike a rename it never replaces
     finally:
         aside.unlink()
+
+
+def _unknown(sentence: str) -> Refused:
+    """A 401 says how to do better (RFC 9110, 11.6.1)."""
+    return Refused(401, "token", sentence, headers=(("WWW-Authenticate", 'Bearer realm="mlops"'),))
 
 
 def _digest(token: str) -> bytes:

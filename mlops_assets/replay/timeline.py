@@ -77,7 +77,7 @@ def asked(
     """
     table, label = use_case.request_table, use_case.label.column
     kinds = {column.name: column for column in table.columns}
-    values = [_sent(kinds.get(name), rows[name]) for name in columns]
+    values = [_sent(None, rows[name]) for name in columns]
     keys = zip(*(_sent(kinds[name], requests[name]) for name in table.key), strict=True)
     ids = [request_id(use_case, seed, key) for key in keys]
     drawn = set(sorted(ids)[:most])
@@ -137,7 +137,7 @@ def _tellings(table: Table, order: Sequence[str]) -> Iterator[tuple[str, tuple[s
 
 
 def _sent(column: Column | None, values: pa.ChunkedArray) -> list[Any]:
-    """Values as JSON has them: instants as ISO text, by the own clocks of a landed column that declares a zone."""
+    """Values as JSON has them: instants as ISO text, those of a landed `column` with a zone as its clocks showed it."""
     if not pa.types.is_timestamp(values.type):
         return list(values.to_pylist())
     if column is None or column.zone is None:

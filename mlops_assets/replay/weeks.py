@@ -55,7 +55,7 @@ class Weeks:
             for name in self._use_case.rollout.unit:
                 if name not in rows.column_names:
                     rows = rows.append_column(name, requests[name])
-            return requests, rows, tuple(dict.fromkeys([*names, *self._use_case.rollout.unit]))
+            return requests, rows, tuple(dict.fromkeys([asked, *names, *self._use_case.rollout.unit]))
         reads = [f.reads if isinstance(f, AtRequest) else f.key for f in self._use_case.features]
         columns = dict.fromkeys([asked, *(n for names in reads for n in names), *self._use_case.rollout.unit])
         return requests, requests, tuple(columns)
