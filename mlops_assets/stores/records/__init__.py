@@ -25,7 +25,7 @@ from mlops_assets.core.versions import JSON
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.records import lineage
 from mlops_assets.stores.records.database import Database
-from mlops_assets.stores.records.entry import ALIAS, Entry
+from mlops_assets.stores.records.entry import ALIAS, ROLLOUT, Entry
 from mlops_assets.stores.records.ledger import Ledger, append_in, find, read_entries, standing
 from mlops_assets.stores.records.lineage import Lineage
 from mlops_assets.stores.records.model_version import ALIASES, ModelVersion
@@ -84,7 +84,7 @@ class Records:
         if alias not in ALIASES or (version is not None and version < 1):
             raise DataError(f"alias {alias!r} to version {version}, must be one of {ALIASES} and 1 or more, or None.")
         with self.ledger.appending() as connection:
-            stands = standing(read_entries(connection, use_case, kind=ALIAS)).get(use_case, {}).get(alias)
+            stands = standing(read_entries(connection, use_case, kinds=[ALIAS])).get(use_case, {}).get(alias)
             told = find(connection, once)
             if told is None and version == (stands.points[1] if stands else None):
                 return stands
@@ -92,6 +92,24 @@ class Records:
                 connection, at=at, use_case=use_case, kind=ALIAS, who=who, why=why, once=once,
                 subject=f"{use_case}@{version or alias}",
                 evidence={**evidence, "alias": alias, "version": version},
+            )  # fmt: skip
+            _restage(connection, use_case)
+            return entry
+
+    def tell_rollout(
+        self, kind: str, *, use_case: str, subject: str, at: str, who: str, why: str, once: str,
+        evidence: Mapping[str, JSON],
+    ) -> Entry:  # fmt: skip
+        """Write down what was decided about a rollout, one of `entry.ROLLOUT`: entry, stages and shares in one.
+
+        `evidence` says who answers from then on (`Entry.answers`). Raises like `Ledger.append`.
+        """
+        if kind not in ROLLOUT:
+            raise DataError(f"ledger: kind == {kind!r}, must be one of {ROLLOUT}: use `ledger.append` for others.")
+        with self.ledger.appending() as connection:
+            entry = append_in(
+                connection, at=at, use_case=use_case, kind=kind, subject=subject, who=who, why=why, once=once,
+                evidence=evidence,
             )  # fmt: skip
             _restage(connection, use_case)
             return entry
@@ -104,7 +122,7 @@ class Records:
     def standing(self, use_case: str) -> dict[str, Entry]:
         """Alias -> the entry that decided it last, also one by which it points nowhere; none was never decided."""
         with self.database.reading() as connection:
-            return {entry.points[0]: entry for entry in read_entries(connection, use_case, kind=ALIAS)}
+            return {entry.points[0]: entry for entry in read_entries(connection, use_case, kinds=[ALIAS])}
 
     def close(self) -> None:
         """Close every connection of this process."""
@@ -118,4 +136,5 @@ class Records:
 
 
 def _restage(connection: Connection, use_case: str) -> None:
-    lineage.set_stages(connection, use_case, lineage.stages(read_entries(connection, use_case, kind=ALIAS)))
+    decided = read_entries(connection, use_case, kinds=[ALIAS, *ROLLOUT])
+    lineage.set_stages(connection, use_case, lineage.stages(decided))

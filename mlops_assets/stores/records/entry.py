@@ -15,7 +15,13 @@ from mlops_assets.declare.names import check_name
 
 REGISTERED, VERDICT, NOMINATED, ALIAS = "registered", "verdict", "nominated", "alias"
 WAITING, REPRODUCED = "registration_waiting", "reproduced"
-KINDS = (REGISTERED, VERDICT, NOMINATED, ALIAS, WAITING, REPRODUCED)
+# decisions about a rollout; who answers what share after one is in its evidence (`lineage.stages`)
+OPENED, ADVANCED, FINALIZED = "rollout_opened", "stage_advanced", "finalized"
+HELD, RESUMED = "held", "resumed"
+ROLLED_BACK, REJECTED, RESTORED = "rolled_back", "rejected", "restored"
+QUEUED, SUPERSEDED = "queued", "superseded"
+ROLLOUT = (OPENED, ADVANCED, FINALIZED, HELD, RESUMED, ROLLED_BACK, REJECTED, RESTORED, QUEUED, SUPERSEDED)
+KINDS = (REGISTERED, VERDICT, NOMINATED, ALIAS, WAITING, REPRODUCED, *ROLLOUT)
 FIRST = "0" * 64  # what the first entry says comes before it
 
 
@@ -56,6 +62,15 @@ class Entry:
         if "alias" not in facts or "version" not in facts:
             raise DamagedError(f"entry {self.seq} of the ledger is no alias entry any more: run `mlops doctor`.")
         return facts["alias"], facts["version"]
+
+    @property
+    def answers(self) -> tuple[int, int | None, str, float]:
+        """Of an entry about a rollout: champion (0: the baseline), challenger, its stage and its share from then on."""
+        facts = self.facts
+        try:
+            return facts["champion"], facts["challenger"], facts["stage"], facts["share"]
+        except KeyError as lost:
+            raise DamagedError(f"entry {self.seq} of the ledger tells of no rollout: run `mlops doctor`.") from lost
 
     def computed_hash(self) -> str:
         """What `hash` must be. Raises DataError where a field holds what no entry can."""

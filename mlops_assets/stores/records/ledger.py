@@ -3,7 +3,7 @@
 Here belongs appending and reading. Whether the chain is whole is `chain.py`'s business.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 
@@ -14,7 +14,7 @@ from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.crashpoints import reach
 from mlops_assets.stores.records import chain
 from mlops_assets.stores.records.database import Database
-from mlops_assets.stores.records.entry import ALIAS, Entry, entry_after, instant
+from mlops_assets.stores.records.entry import ALIAS, ROLLOUT, Entry, entry_after, instant
 from mlops_assets.stores.records.head import Head
 from mlops_assets.stores.records.tables import LEDGER
 
@@ -39,12 +39,13 @@ class Ledger:
         """Write one decision down and return its entry; the entry that stands when `once` was appended before.
 
         `once` names the decision among those of all use cases; told again, it may have another `at` and `who`. `at` is
-        an ISO 8601 instant with its zone, `kind` one of `KINDS` but alias (`Records.set_alias` writes those). Raises
-        DataError for the same `once` with another decision and for a field that cannot be recorded, DamagedError when
-        the ledger was cut off or rewritten.
+        an ISO 8601 instant with its zone, `kind` one of `KINDS` but those that move a stage (`Records.set_alias` and
+        `Records.tell_rollout` write them). Raises DataError for the same `once` with another decision and for a field
+        that cannot be recorded, DamagedError when the ledger was cut off or rewritten.
         """
-        if kind == ALIAS:
-            raise DataError("ledger: kind == 'alias': set aliases through `set_alias`, it keeps the stages in step.")
+        if kind == ALIAS or kind in ROLLOUT:
+            through = "set_alias" if kind == ALIAS else "tell_rollout"
+            raise DataError(f"ledger: kind == {kind!r}: write it through `{through}`, it keeps the stages in step.")
         with self.appending() as connection:
             return append_in(
                 connection, at=at, use_case=use_case, kind=kind, subject=subject, who=who, why=why,
@@ -131,14 +132,14 @@ def find(connection: Connection, once: str) -> Entry | None:
 
 
 def read_entries(
-    connection: Connection, use_case: str | None = None, *, kind: str | None = None, until: str | None = None
+    connection: Connection, use_case: str | None = None, *, kinds: Collection[str] = (), until: str | None = None
 ) -> list[Entry]:
-    """Entries in order: all, or those of a use case, of a kind, of decisions up to an instant (ISO 8601)."""
+    """Entries in order: all, or those of a use case, of some kinds, of decisions up to an instant (ISO 8601)."""
     asked = select(LEDGER).order_by(LEDGER.c.seq)
     if use_case is not None:
         asked = asked.where(LEDGER.c.use_case == use_case)
-    if kind is not None:
-        asked = asked.where(LEDGER.c.kind == kind)
+    if kinds:
+        asked = asked.where(LEDGER.c.kind.in_(kinds))
     if until is not None:
         asked = asked.where(LEDGER.c.at <= instant(until))
     return [Entry(**row) for row in connection.execute(asked).mappings()]

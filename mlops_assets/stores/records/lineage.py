@@ -4,7 +4,7 @@ Here belongs writing them, and reading whole rows back. Questions are answered i
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -13,12 +13,13 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.records.database import Database
-from mlops_assets.stores.records.entry import ALIAS, Entry
+from mlops_assets.stores.records.entry import ALIAS, ROLLOUT, Entry
 from mlops_assets.stores.records.model_version import (
     ARCHIVED,
     CHALLENGER,
     CHAMPION,
     DOCUMENTS,
+    ON_ITS_WAY,
     REGISTERED,
     ModelVersion,
 )
@@ -26,7 +27,7 @@ from mlops_assets.stores.records.seal import SEALS, check, is_whole, sealed
 from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
 
 # what becomes of the version that leaves a stage which one version holds
-_AFTER = {CHAMPION: ARCHIVED, CHALLENGER: REGISTERED}
+_AFTER = {CHAMPION: ARCHIVED, **dict.fromkeys((CHALLENGER, *ON_ITS_WAY), REGISTERED)}
 _LIVE = {CHAMPION: 1.0}  # the share of live traffic that a stage has
 _MODEL = (MODEL_VERSION.c.use_case, MODEL_VERSION.c.version)
 UNDECIDED = (REGISTERED, 0.0)  # stage and share of a version about which no alias was decided
@@ -128,16 +129,32 @@ def write(connection: Connection, row: ModelVersion) -> None:
 
 
 def stages(entries: Iterable[Entry]) -> dict[int, tuple[str, float]]:
-    """Version -> its stage and live share after the entries of one use case; others are `UNDECIDED`."""
-    found: dict[int, str] = {}
+    """Version -> its stage and live share after the entries of one use case; others are `UNDECIDED`.
+
+    An alias gives its version a stage; while a rollout runs, the entries about it say which stage and what share.
+    """
+    found: dict[int, tuple[str, float]] = {}
     for entry in entries:
-        if entry.kind != ALIAS:
-            continue
-        alias, version = entry.points
-        found |= {left: _AFTER[alias] for left, stage in found.items() if stage == alias}
-        if version is not None:
-            found[version] = alias
-    return {version: (stage, _LIVE.get(stage, 0.0)) for version, stage in found.items()}
+        if entry.kind == ALIAS:
+            alias, version = entry.points
+            _leave(found, (alias,))
+            if version is not None:
+                found[version] = (alias, _LIVE.get(alias, 0.0))
+        elif entry.kind in ROLLOUT:
+            champion, challenger, stage, share = entry.answers
+            _leave(found, (CHAMPION, *ON_ITS_WAY))
+            if champion:
+                found[champion] = (CHAMPION, 1.0 - share)
+            if challenger is not None:
+                found[challenger] = (stage, share)
+    return found
+
+
+def _leave(found: dict[int, tuple[str, float]], stages: Collection[str]) -> None:
+    """Whoever is in one of these stages leaves it."""
+    for version, (stage, _) in found.items():
+        if stage in stages:
+            found[version] = (_AFTER[stage], 0.0)
 
 
 def set_stages(connection: Connection, use_case: str, decided: Mapping[int, tuple[str, float]]) -> None:

@@ -14,7 +14,9 @@ from mlops_assets.declare.names import check_name
 # aliases as `registry.py` names them, which takes half a second to import; a version that has one is in that stage
 CHAMPION, CHALLENGER = ALIASES = ("champion", "challenger")
 REGISTERED, ARCHIVED = "registered", "archived"
-STAGES = (REGISTERED, CHALLENGER, CHAMPION, ARCHIVED)
+# of a challenger whose rollout runs: its stages (`core/rollout/words.py`)
+ON_ITS_WAY = ("PREPARING", "SHADOW", "CANARY", "SOAK")
+STAGES = (REGISTERED, CHALLENGER, CHAMPION, ARCHIVED, *ON_ITS_WAY)
 # what a row is found by that is no hash: never by a part of it
 FILE, TRAINING_SET, COMMIT = "file", "training_set", "commit"
 WHOLE_KEYS = (FILE, TRAINING_SET)

@@ -26,7 +26,15 @@ from sqlalchemy import (
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.records.database import Database
 from mlops_assets.stores.records.lineage import Head, Prediction, model_version
-from mlops_assets.stores.records.model_version import ALIASES, COMMIT, DOCUMENTS, WHOLE_KEYS, ModelVersion
+from mlops_assets.stores.records.model_version import (
+    ALIASES,
+    CHALLENGER,
+    COMMIT,
+    DOCUMENTS,
+    ON_ITS_WAY,
+    WHOLE_KEYS,
+    ModelVersion,
+)
 from mlops_assets.stores.records.seal import check
 from mlops_assets.stores.records.tables import LINEAGE_KEY, MODEL_VERSION, PREDICTION
 
@@ -130,7 +138,7 @@ def _statement() -> Select[Any]:
             k.key.between(asked, bindparam("up_to")) & or_(k.key == asked, begins)
         ),
         select(literal(VERSION), asked, *model, *nothing).where(mine & (m.version == bindparam("version"))),
-        select(literal(ALIAS), asked, *model, *nothing).where(mine & (m.stage == bindparam("stage"))),
+        select(literal(ALIAS), asked, *model, *nothing).where(mine & _in_stage(bindparam("stage"))),
     ).cte("found")
     whole = func.count(case((found.c.key == asked, 1)))
     alone = select(or_(func.count() == 1, whole == 1).label("alone")).select_from(found).cte("alone")
@@ -142,6 +150,12 @@ def _statement() -> Select[Any]:
         .select_from(found.join(alone, true()).outerjoin(MODEL_VERSION, same))
         .order_by(found.c.use_case, found.c.version)
     )
+
+
+def _in_stage(alias: ColumnElement[str]) -> ColumnElement[bool]:
+    """Has that alias; a challenger whose rollout runs is in a stage of it."""
+    stage = MODEL_VERSION.c.stage
+    return or_(stage == alias, (alias == CHALLENGER) & stage.in_(ON_ITS_WAY))
 
 
 STATEMENT = _statement()

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, insert, select, update
 from mlops_assets.stores.serving.database import Database
 from mlops_assets.stores.serving.tables import LEASE
 
+NOBODY = ""  # the holder of a lease that was let go
+
 
 class Lease(NamedTuple):
     """Who holds it: `token` is one more for every holder (a fence against the last), `beats` counts signs of life."""
@@ -46,6 +48,13 @@ class Leases:
             if stands is None or (stands.holder, stands.token) != (lease.holder, lease.token):
                 return None
             return self._write(connection, stands, stands._replace(beats=stands.beats + 1))
+
+    def release(self, lease: Lease) -> None:
+        """Let go of it, so that the next one need not wait for silence; nothing when it is another's by now."""
+        with self._database.writing() as connection:
+            stands = read(connection, self._database.use_case)
+            if stands is not None and (stands.holder, stands.token) == (lease.holder, lease.token):
+                self._write(connection, stands, stands._replace(holder=NOBODY))
 
     def _write(self, connection: Connection, before: Lease | None, lease: Lease) -> Lease:
         use_case = self._database.use_case

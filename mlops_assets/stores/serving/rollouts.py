@@ -23,6 +23,7 @@ from mlops_assets.declare.errors import DamagedError, MlopsError
 from mlops_assets.declare.modelling import Task
 from mlops_assets.declare.rollout import RolloutPlan
 from mlops_assets.stores.crashpoints import reach
+from mlops_assets.stores.serving.checkpoints import Checkpoints
 from mlops_assets.stores.serving.database import Database
 from mlops_assets.stores.serving.heartbeats import Heartbeats
 from mlops_assets.stores.serving.lease import Lease, Leases
@@ -51,6 +52,7 @@ class Rollouts:
         self.use_case = use_case
         self.database = Database(where, use_case)
         self.leases, self.heartbeats = Leases(self.database), Heartbeats(self.database)
+        self.checkpoints = Checkpoints(self.database)
         self._known = Standing.start(use_case)
 
     def row(self) -> Row:
@@ -127,11 +129,12 @@ class Rollouts:
 
     def mend(self) -> bool:
         """Write the row anew from the events when it says otherwise; True when it did."""
-        with self.database.writing() as connection:
-            row = self._follow(connection).row
-            if row.epoch == 0 or peek(connection, self.use_case)[0] == columns_of(row):
+        with self.database.reading() as connection:
+            if not self._is_wrong(connection):
                 return False
-            _put(connection, row)
+        with self.database.writing() as connection:
+            if self._is_wrong(connection):
+                _put(connection, self._known.row)
         return True
 
     def close(self) -> None:
@@ -143,6 +146,10 @@ class Rollouts:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _is_wrong(self, connection: Connection) -> bool:
+        row = self._follow(connection).row
+        return row.epoch > 0 and peek(connection, self.use_case)[0] != columns_of(row)
 
     def _ask(self, command: Command, decided: Callable[[Standing], Event | None]) -> Row:
         return self._decide(decided, once=command.once)
