@@ -1,0 +1,158 @@
+"""`mlops rollout`: where a rollout stands, how long it will take, and the operator's brake.
+
+Nothing here lets more users see a challenger: that takes evidence, which no command can give.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.table import Table as Grid
+
+from mlops_assets.cli.operating import Json, Name, Url, Why, ask, now_us, rollouts_of, who
+from mlops_assets.cli.printing import as_json, out
+from mlops_assets.cli.rollback import name
+from mlops_assets.stores.settings import settings
+
+if TYPE_CHECKING:
+    from mlops_assets.core.rollout.state import Row
+    from mlops_assets.gateway.status.record import Bar, Status
+
+app = typer.Typer(no_args_is_help=True, help="The rollout of a use case: where it stands, and the operator's brake.")
+_WIDTH = 40  # characters of the bar that shows who answers
+_PATIENCE_S = 2.5  # a controller gives a sign of life at least every second
+
+
+@app.command()
+def status(use_case: Name, url: Url = "", json: Json = False) -> None:
+    """Who answers what share, where the challenger stands, what was decided and why. Exit code 1 when a fault stands.
+
+    Asked without a gateway it looks for up to 2.5 s whether a controller is alive.
+    """
+    from mlops_assets.gateway.status.record import status_of
+
+    found = status_of(ask(url, "GET", "/status.json")) if url else _seen(use_case)
+    if json:
+        as_json(found.to_json())
+    else:
+        _print(found)
+    if found.faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def pause(use_case: Name, why: Why = "paused by hand", url: Url = "", json: Json = False) -> None:
+    """Freeze the share until `resume`. It still falls by itself when the evidence says so."""
+    _do("pause", use_case, why, url, json)
+
+
+@app.command()
+def resume(use_case: Name, why: Why = "resumed by hand", url: Url = "", json: Json = False) -> None:
+    """Let a paused or held rollout go on: by evidence, as before."""
+    _do("resume", use_case, why, url, json)
+
+
+@app.command()
+def abort(use_case: Name, why: Why = "aborted by hand", url: Url = "", json: Json = False) -> None:
+    """Take out the challenger that is on its way; the champion answers everything at the next request."""
+    _do("abort", use_case, why, url, json)
+
+
+def _do(command: str, use_case: str, why: str, url: str, json: bool) -> None:
+    if url:
+        row: dict[str, Any] = ask(url, "POST", f"/rollout/{command}", {"why": why})
+    else:
+        with rollouts_of(use_case) as rollouts:
+            ordered: Callable[..., Row] = getattr(rollouts, command)
+            row = ordered(who=who(), why=why, at_us=now_us()).to_json()
+    if json:
+        as_json(row)
+        return
+    share, challenger = float(row["share"]), row["challenger"]
+    on_its_way = "" if challenger is None else f", {name(challenger)} {100 * share:g} %"
+    held = f". The share is frozen: {row['held']}" if row["held"] else ""
+    out.print(f"{use_case}: {row['stage']} at epoch {row['epoch']}: {name(row['champion'])} answers "
+              f"{100 * (1 - share):g} %{on_its_way}{held}.", markup=False)  # fmt: skip
+
+
+def _seen(use_case: str) -> "Status":
+    """The status by the databases alone."""
+    from mlops_assets.gateway.status.gathering import Gathering
+    from mlops_assets.stores.serving.log_places import place
+    from mlops_assets.stores.serving.log_reader import Reader
+    from mlops_assets.stores.serving.watch import Watch
+
+    with rollouts_of(use_case) as rollouts:
+        log = Reader(place(settings(os.environ).serving, use_case, create=False), "UTC")
+        gathering = Gathering(rollouts, log.recent, now_us, time.monotonic)
+        watch = Watch(rollouts, time.monotonic)
+        until = time.monotonic() + _PATIENCE_S
+        found = gathering.status(watch.current())
+        while not watch.current().alive and time.monotonic() < until:
+            time.sleep(0.1)
+        found = gathering.status(watch.current())
+        log.close()
+    return found
+
+
+def _print(found: "Status") -> None:
+    from mlops_assets.gateway.status.record import percent, span, version_name
+
+    for fault in found.faults:
+        out.print("[bold red]! [/]", end="")
+        out.print(fault, style="red", markup=False)
+    out.print(found.use_case, style="bold", end="  ", markup=False)
+    out.print(found.standing, markup=False)
+    filled = round(_WIDTH * sum(a.share for a in found.answerers if a.arm == "champion"))
+    shares = ", ".join(f"{version_name(a.version)} ({a.arm}) {percent(a.share)}" for a in found.answerers)
+    out.print(f"[blue]{'█' * filled}[/][yellow]{'▒' * (_WIDTH - filled)}[/]  {shares}")
+    signs = {"done": "[green]✓[/] ", "now": "[bold]▶ ", "ahead": "[dim]· "}
+    if found.ladder:
+        out.print("   ".join(f"{signs[r.place]}{r.name}{f' {percent(r.share)}' if r.name == 'canary' else ''}"
+                             f"{'' if r.place == 'done' else '[/]'}" for r in found.ladder))  # fmt: skip
+    out.print(found.waits_for, markup=False)
+    if found.bars:
+        out.print()
+        out.print(_evidence(found.bars))
+    if found.live:
+        out.print()
+        out.print(_grid(("arm", "version", "calls", "bad", "p50", "p99"), [
+            (f"{one.arm}{', in shadow' if one.mirrored else ''}", str(one.version),
+             f"{one.calls:,} in {span(one.seconds)}", percent(one.bad_share), f"{one.p50_ms:.3g} ms",
+             f"{one.p99_ms:.3g} ms") for one in found.live]))  # fmt: skip
+    out.print()
+    for event in found.decisions:
+        ago = span((found.at_us - event.at_us) / 1e6)
+        out.print(f"{event.epoch:>4}  {event.kind:<12}", end="", markup=False)
+        out.print(f"{event.why}  ({event.who}, {ago} ago)", markup=False)
+    out.print()
+    peers = [(peer.name, str(peer.epoch), f"{span(peer.heard_s)} ago",
+              "; ".join(f"{version_name(version)} {slot}" for version, slot in sorted(peer.slots.items())))
+             for peer in found.peers]  # fmt: skip
+    out.print(_grid(("gateway", "epoch", "heard", "models"), peers) if peers else "No gateway has been heard of.")
+
+
+def _evidence(bars: "tuple[Bar, ...]") -> Grid:
+    rows = [(bar.name, bar.verdict, _bar(bar.toward_pass), _bar(bar.toward_fail), bar.sentence) for bar in bars]
+    return _grid(("measure", "verdict", "to go on", "to roll back", "so far"), rows)
+
+
+def _bar(way: float) -> str:
+    """Ten characters toward the bound.
+
+    >>> _bar(0.25), _bar(7.0)
+    ('██░░░░░░░░  25 %', '██████████ 700 %')
+    """
+    filled = min(int(10 * max(way, 0.0)), 10)
+    return f"{'█' * filled}{'░' * (10 - filled)} {100 * max(way, 0.0):3.0f} %"
+
+
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Grid:
+    from rich.text import Text
+
+    grid = Grid(*heads, box=None, pad_edge=False)
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))  # not markup: a gateway's word is nobody's style
+    return grid

@@ -1,0 +1,159 @@
+"""What is shown of a rollout: plain values in reading order, already in words where words are wanted.
+
+Page, JSON and command line show the same record. It holds nothing secret, and decides nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from mlops_assets.declare.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answerer:
+    """A model version that answers, and which share (0..1) of the requests."""
+
+    arm: str
+    version: int
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """One stage of the ladder, with the challenger's share (0..1) there, and whether it is behind or ahead."""
+
+    name: str
+    share: float
+    place: Literal["done", "now", "ahead"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One measure: what it says so far and how far (1.0: there) the evidence is on its way to either bound.
+
+    `champion` and `challenger` are the measured values, None where there is none, over `count` answers or pairs.
+    """
+
+    name: str
+    verdict: str
+    count: int
+    champion: float | None
+    challenger: float | None
+    toward_pass: float
+    toward_fail: float
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """The calls of one model in one arm in the last `seconds`: how many, the share (0..1) of bad ones, scoring in ms.
+
+    `mirrored`: nobody waited for them (shadow).
+    """
+
+    arm: str
+    version: int
+    mirrored: bool
+    seconds: float
+    calls: int
+    bad_share: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """An event in words. `at_us` is microseconds since 1970."""
+
+    epoch: int
+    at_us: int
+    kind: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """A gateway: the epoch it has seen, how many seconds ago it was heard of, model version -> what its slot is."""
+
+    name: str
+    epoch: int
+    heard_s: float
+    slots: Mapping[int, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """A rollout as it stands at `at_us`. `faults` come first: what is wrong, in whole sentences.
+
+    `standing` says where it stands and `waits_for` what the next step needs. `controller` is who holds the lease,
+    heard of `controller_s` seconds ago; "" and None where nobody does.
+    """
+
+    use_case: str
+    at_us: int
+    epoch: int
+    stage: str
+    step: int
+    since_us: int
+    standing: str
+    waits_for: str
+    faults: tuple[str, ...]
+    answerers: tuple[Answerer, ...]
+    ladder: tuple[Rung, ...]
+    bars: tuple[Bar, ...]
+    live: tuple[Live, ...]
+    decisions: tuple[Decision, ...]
+    peers: tuple[Peer, ...]
+    controller: str
+    controller_s: float | None
+    waiting: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """By field, as JSON values."""
+        return asdict(self)
+
+
+def status_of(record: Mapping[str, Any]) -> Status:
+    """The status of what `to_json` gave. Raises DataError for anything else."""
+    parts = {"answerers": Answerer, "ladder": Rung, "bars": Bar, "live": Live, "decisions": Decision, "peers": Peer}
+    try:
+        made = {name: tuple(kind(**one) for one in record[name]) for name, kind in parts.items()}
+        told = {name: tuple(record[name]) for name in ("faults", "waiting")}
+        made["peers"] = tuple(replace(peer, slots={int(v): s for v, s in peer.slots.items()}) for peer in made["peers"])
+        return Status(**{**record, **told, **made})
+    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+        raise DataError(f"this is no status of a rollout ({wrong}): is it a gateway of this project?") from wrong
+
+
+def version_name(version: int) -> str:
+    """A model version as it is called.
+
+    >>> version_name(0), version_name(7)
+    ('the baseline', 'version 7')
+    """
+    return f"version {version}" if version else "the baseline"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that is never rounded to all or nothing.
+
+    >>> percent(0.05), percent(1.0), percent(0.9999), percent(0.0001)
+    ('5 %', '100 %', '99.99 %', '0.01 %')
+    """
+    return f"{100 * share:.4g} %"
+
+
+def span(seconds: float) -> str:
+    """A span of time in the largest unit that leaves a number of 1 or more.
+
+    >>> span(0.42), span(59.9), span(3600), span(200_000)
+    ('0.4 s', '59 s', '60 min', '55 h')
+    """
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    for size, unit, least in ((1, "s", 0), (60, "min", 90), (3600, "h", 90 * 60), (86_400, "d", 72 * 3600)):
+        if seconds >= least:
+            found = f"{int(seconds // size)} {unit}"
+    return found
