@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 from mlops_assets.core.rollout.events import Event, Kind
 from mlops_assets.core.rollout.standing import Standing
 from mlops_assets.core.rollout.state import Row
+from mlops_assets.core.rollout.words import BASELINE
 from mlops_assets.declare.errors import DataError, MlopsError
 from mlops_assets.stores.crashpoints import reach
 from mlops_assets.stores.records import Records, entry
@@ -105,10 +106,14 @@ def _tell(records: Records, event: Event, before: Row, after: Row) -> None:
     reach("mirror.aliased")
     for version in _about(event, before):
         records.tell_rollout(
-            ENTRY[event.kind], subject=f"{after.use_case}@{version or 'baseline'}", once=f"{once} {version}",
+            ENTRY[event.kind], subject=f"{after.use_case}@{_name(version)}", once=f"{once} {version}",
             evidence=_evidence(event, after), **told,
         )  # fmt: skip
     reach("mirror.told")
+
+
+def _name(version: int) -> str:
+    return "baseline" if version == BASELINE else str(version)
 
 
 def _about(event: Event, before: Row) -> list[int]:
