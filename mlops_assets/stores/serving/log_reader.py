@@ -6,11 +6,12 @@ Here belongs reading. Whoever reads twice, in chunks of another size, or from an
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
+from mlops_assets.core.online.ordered import moment
 from mlops_assets.core.rollout.words import Arm, Pair, Seen
 from mlops_assets.stores.serving.log_places import Place, Row, Session, Unavailable
 from mlops_assets.stores.serving.log_records import Answered, Labelled, check_id
@@ -160,8 +161,7 @@ class Reader:
         ]
 
     def _block(self, as_of_us: int, block: timedelta | None) -> str:
-        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=as_of_us)
-        day = moment.astimezone(self._zone).date()
+        day = moment(as_of_us).astimezone(self._zone).date()
         return (day - (day - _A_MONDAY) % (block or _DAY)).isoformat()
 
     def _reading(self, ask: Callable[[Session], Got]) -> Got:

@@ -16,6 +16,7 @@
 from pathlib import Path
 
 from mlops_assets.declare.use_case import UseCase
+from mlops_assets.stores.serving.export import Archive, Exported
 from mlops_assets.stores.serving.log_places import PATIENCE_S, Unavailable, place
 from mlops_assets.stores.serving.log_reader import Batch, Reader, Recent
 from mlops_assets.stores.serving.log_records import (
@@ -30,7 +31,7 @@ from mlops_assets.stores.serving.log_records import (
 from mlops_assets.stores.serving.log_writer import MOST_WAITING, Full, Writer
 
 __all__ = [
-    "MOST_WAITING", "PATIENCE_S", "Answered", "Batch", "Failed", "Full", "Labelled", "Mirrored", "Outcome",
+    "MOST_WAITING", "PATIENCE_S", "Answered", "Batch", "Exported", "Failed", "Full", "Labelled", "Mirrored", "Outcome",
     "PredictionLog", "Recent", "Record", "Told", "Unavailable",
 ]  # fmt: skip
 
@@ -54,6 +55,8 @@ class PredictionLog:
             read.since, read.end, read.exposed, read.recent, read.failed,
         )  # fmt: skip
         self.answered, self.of_request, self.label_of = read.answered, read.of_request, read.label_of
+        archive = Archive(self.place, use_case)
+        self.export, self.note_export, self.forget = archive.export, archive.note, archive.forget
 
     @property
     def waiting(self) -> int:
