@@ -3,8 +3,9 @@
 | job | assets |
 |---|---|
 | `<use case>_data` | raw_data, validated_dataset, online_features, feature_table, feature_catalogue |
-| `<use case>_train` | trained_model, registry_entry, feature_catalogue (which tells of the new version) |
-| `<use case>_monitor` | drift_report |
+| `<use case>_train` | trained_model, registry_entry, rollout, feature_catalogue (which tells of the new version) |
+| `<use case>_rollout` | rollout, predictions: what the gateways have decided and answered since |
+| `<use case>_monitor` | predictions, drift_report |
 | `<use case>_lifecycle` | all of them |
 
 `<use case>_reproduce` (`proof.py`) makes no asset and has no partitions: it proves a registered version.
@@ -17,8 +18,9 @@ from mlops_assets.declare import UseCase
 
 STAGES = {
     "data": ("raw_data", "validated_dataset", "online_features", "feature_table", "feature_catalogue"),
-    "train": ("trained_model", "registry_entry", "feature_catalogue"),
-    "monitor": ("drift_report",),
+    "train": ("trained_model", "registry_entry", "rollout", "feature_catalogue"),
+    "rollout": ("rollout", "predictions"),
+    "monitor": ("predictions", "drift_report"),
 }
 LIFECYCLE = tuple(dict.fromkeys(artifact for stage in STAGES.values() for artifact in stage))
 
@@ -29,7 +31,7 @@ def job_name(use_case: str, job: str) -> str:
 
 
 def jobs(use_case: UseCase) -> dict[str, UnresolvedAssetJobDefinition]:
-    """The four jobs by stage. Steps run in the job's own process: a process a step costs seconds of imports."""
+    """The five jobs by stage. Steps run in the job's own process: a process a step costs seconds of imports."""
     return {
         name: dg.define_asset_job(
             job_name(use_case.name, name),

@@ -9,10 +9,13 @@ from mlops_assets.graph.ingest import LandingZone, raw_data, validated_dataset
 from mlops_assets.graph.jobs import jobs, weekly_schedule
 from mlops_assets.graph.monitoring import drift_report
 from mlops_assets.graph.online import FeatureStore, online_features
+from mlops_assets.graph.predictions import predictions
 from mlops_assets.graph.proof import reproduce_job
 from mlops_assets.graph.recording import Books
 from mlops_assets.graph.registry import registry_entry, tracker_key
-from mlops_assets.graph.sensors import registrations
+from mlops_assets.graph.rollout import rollout
+from mlops_assets.graph.sensors import registrations, rollouts
+from mlops_assets.graph.serving import Serving
 from mlops_assets.graph.skew import served_equals_trained
 from mlops_assets.graph.storage import Store, StoreIO
 from mlops_assets.graph.tracking import mlflow_tracking
@@ -38,13 +41,15 @@ def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
             feature_asset(use_case),
             trained_model(use_case),
             registry_entry(use_case),
+            rollout(use_case),
+            predictions(use_case),
             feature_catalogue(use_case),
             drift_report(use_case),
         ],
         asset_checks=[served_equals_trained(use_case)],
         jobs=[*declared.values(), reproduce_job(use_case, settings)],
         schedules=[weekly_schedule(use_case, declared["lifecycle"])],
-        sensors=[registrations(use_case, declared["train"], settings)],
+        sensors=[registrations(use_case, declared["train"], settings), rollouts(use_case, declared["rollout"])],
         resources={tracker_key(use_case): mlflow_tracking.configured(tracker)},
     )
 
@@ -57,6 +62,7 @@ def resources(settings: Settings) -> dg.Definitions:
             "trial_keys": NamedByKey(),
             "store": Store(url=settings.store, root=str(settings.root)),
             "records": Books(where=settings.records, pages=settings.dagster_ui),
+            "serving": Serving(where=settings.serving),
             "landing": LandingZone(url=settings.landing),
             "feature_store": FeatureStore(online=settings.online, journals=settings.journal),
         },
