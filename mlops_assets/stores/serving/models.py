@@ -4,6 +4,7 @@ Here belongs the way from a version number to a scorer that may be served. It as
 tracker: MLflow may be away, and what its files say is not believed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.probe import check_probe
 from mlops_assets.core.rollout.words import BASELINE
 from mlops_assets.core.scoring import Scorer
-from mlops_assets.declare import UseCase
+from mlops_assets.declare import Task, UseCase
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.models import load
@@ -25,6 +26,7 @@ from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.model_version import ModelVersion
 from mlops_assets.stores.settings import Settings
 
+Array = npt.NDArray[np.float64]
 Which = Literal["model", "baseline"]
 # by what is stored: the blob of the estimator, and its answers in the probe
 _BLOB: dict[Which, str] = {"model": "model", "baseline": "baseline_model"}
@@ -33,14 +35,14 @@ _ANSWER: dict[Which, str] = {"model": "prediction", "baseline": "baseline"}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loaded:
-    """A model that may answer: `digest` of its learned state, `probe` float64 `[rows, features]`, encoded rows that it
+    """A model that may answer: the `digest` of its learned state, and `answer`, what it says to encoded rows
 
-    answers as it did when it was trained.
+    (float64 `[rows, features]` -> `[rows]`) with no look at whether that can be an answer.
     """
 
     scorer: Scorer
     digest: str
-    probe: npt.NDArray[np.float64]
+    answer: Callable[[Array], Array]
 
 
 def scorer_of(use_case: UseCase, artifact: Artifact, which: Which = "model") -> Scorer:
@@ -79,7 +81,14 @@ def load_version(use_case: UseCase, version: int, places: Settings, *, baseline_
         raise DamagedError(f"{at}: its {which} has the digest {digest[:12]}, recorded is {due[:12]}: restore it.")
     rows = to_frame(artifact.tables["probe"])
     check_probe(rows, scorer, answer=_ANSWER[which])
-    return Loaded(scorer=scorer, digest=digest, probe=scorer.encoder.encode(rows))
+    return Loaded(scorer=scorer, digest=digest, answer=plain_answers(scorer))
+
+
+def plain_answers(scorer: Scorer) -> Callable[[Array], Array]:
+    """What scikit-learn says: the probability of True, or the number."""
+    if scorer.task is Task.REGRESSION:
+        return lambda rows: np.asarray(scorer.estimator.predict(rows), dtype=np.float64)
+    return lambda rows: np.asarray(scorer.estimator.predict_proba(rows)[:, 1], dtype=np.float64)
 
 
 def _recorded(use_case: str, version: int, places: Settings) -> ModelVersion:

@@ -1,0 +1,415 @@
+"""Micro-batches: whatever waits is scored together, each row by the arm that the rollout says now.
+
+Each arm has a lane of its own, so a slow challenger delays none of the champion's rows. A row whose challenger fails
+goes over to the champion's lane, within the same request. An answer is in the prediction log before it is given; after
+it the other arm is asked too (mirrored), as far as it keeps up.
+
+Here belong admission, deadlines, and who is asked instead of whom. It knows no HTTP and no model.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_assets.core.rollout.router import unit_hash
+from mlops_assets.core.rollout.words import BASELINE, Arm, Stage
+from mlops_assets.declare import Task
+from mlops_assets.declare.errors import DataError, MlopsError
+from mlops_assets.gateway.asked import Asked, Given, Lane, Piece
+from mlops_assets.gateway.breaker import Breaker
+from mlops_assets.gateway.refusals import Refused, not_now
+from mlops_assets.gateway.requests import Question
+from mlops_assets.gateway.settling import Settling
+from mlops_assets.gateway.slots import SlotError, Slots, Why
+from mlops_assets.gateway.stats import Stats
+from mlops_assets.stores.serving.predictions import Failed, Mirrored, PredictionLog
+from mlops_assets.stores.serving.rollouts import Rollouts
+from mlops_assets.stores.serving.watch import Routing, Watch
+
+Array = npt.NDArray[np.float64]
+
+ANSWER_S = 5.0  # from admission to the answer; who waits longer is told to come again
+MOST_REQUESTS = 1_000  # admitted at once, in one worker
+MOST_ROWS = 20_000
+TOGETHER = 1_000  # rows of one call of a model; more only when one request has more
+CHAMPION_S = 2.0  # a champion's call that takes longer hangs
+CHALLENGER_S = 1.0  # the most a challenger is waited for: the champion still has the time to answer
+MIRRORED_S = 5.0
+PER_ROW_S = 0.001
+MIRRORED_ROWS = 5_000  # wait to be mirrored; beyond that they are dropped and counted
+MIRRORED_TOGETHER = 128  # of one call: a user's row waits for no more than these
+_ASKED = (Stage.SHADOW, Stage.CANARY, Stage.SOAK)  # stages in which a challenger is asked
+_STOPPED = "the challenger is not asked any more"
+
+
+class Batcher:
+    """The lanes of one worker; it belongs to its event loop."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        watch: Watch,
+        slots: Slots,
+        log: PredictionLog,
+        rollouts: Rollouts,
+        stats: Stats,
+        clock_us: Callable[[], int],
+        monotonic: Callable[[], float],
+        name: str,
+    ) -> None:
+        self._task, self._watch, self._slots, self._log = task, watch, slots, log
+        self._rollouts, self._stats, self._name = rollouts, stats, name
+        self._clock_us, self._monotonic = clock_us, monotonic
+        self._settling = Settling(log, stats, clock_us)
+        self._lanes = {arm: Lane(arm) for arm in Arm}
+        self._breaker = Breaker()
+        self._requests = self._rows = 0
+        self.closed = ""  # why nothing is admitted any more
+        self._loops: list[asyncio.Task[None]] = []
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._loops = [
+            asyncio.create_task(self._run(lane), name=f"lane {arm.value}") for arm, lane in self._lanes.items()
+        ]
+
+    async def close(self) -> None:
+        """Stop. Call it when nothing is admitted any more: what is mirrored then is dropped, what is logged is not."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, *self._running, return_exceptions=True)
+
+    @property
+    def rows(self) -> int:
+        """Rows admitted and not answered."""
+        return self._rows
+
+    def is_asked(self, routing: Routing) -> bool:
+        """True when there is a challenger and it is to be called, for answers or mirrored."""
+        row = routing.row
+        return row.challenger is not None and row.stage in _ASKED and not self._breaker.open(row.rollout)
+
+    async def answer(self, id_: str, question: Question, content: str) -> list[Given]:
+        """The answers to the rows of a request, in the log already. `content` tells a request that is sent again from
+
+        another of the same id. Raises Refused.
+        """
+        if self.closed:
+            raise not_now("closing", f"{self.closed}.")
+        if self._requests >= MOST_REQUESTS or (self._rows and self._rows + question.rows > MOST_ROWS):
+            raise not_now("busy", f"{self._rows} rows of {self._requests} requests wait to be answered.")
+        asked = Asked(
+            id=id_, question=question, content=content, received_us=self._clock_us(),
+            due=self._monotonic() + ANSWER_S, done=asyncio.get_running_loop().create_future(),
+            given=[None] * question.rows, left=question.rows,
+        )  # fmt: skip
+        self._admit(asked, +1)
+        try:
+            self._route(asked, range(question.rows))
+            return await asked.done
+        finally:
+            self._admit(asked, -1)
+            asked.done.cancel()  # whoever hung up is not scored any more
+
+    def _admit(self, asked: Asked, by: int) -> None:
+        self._requests += by
+        self._rows += by * asked.question.rows
+        self._stats.set("rows_waiting", self._rows)
+
+    # --- who is asked ----------------------------------------------------------------------------------------------
+
+    def _route(self, asked: Asked, rows: Sequence[int]) -> None:
+        """Put rows on the lane of the arm that answers them now. Raises Refused when there is no model."""
+        routing = self._watch.current()
+        row, champion = routing.row, self._lanes[Arm.CHAMPION]
+        if row.champion == BASELINE and not row.baseline_of:
+            raise not_now("no_model", "no model was nominated yet: register one, a rollout begins.", retry_after=10)
+        if row.challenger is None or row.share <= 0:
+            champion.add(Piece(asked=asked, rows=rows, routing=routing, assigned=Arm.CHAMPION))
+            return
+        ids, by_arm = asked.ids, dict[Arm, list[int]]()
+        for n in rows:
+            unit = asked.question.units[n]
+            place = unit_hash(row.salt, (ids[n] if unit is None else unit).encode())
+            by_arm.setdefault(routing.answering(place), []).append(n)
+        for arm, mine in by_arm.items():
+            piece = Piece(asked=asked, rows=mine, routing=routing, assigned=arm)
+            if arm is Arm.CHALLENGER and not self.is_asked(routing):
+                self._fall_back(piece, "", _STOPPED)
+            else:
+                self._lanes[arm].add(piece)
+
+    async def _run(self, lane: Lane) -> None:
+        while True:
+            await lane.wake.wait()
+            if pieces := lane.taken(TOGETHER):
+                await self._answer(lane, pieces)
+            elif mirrored := lane.taken_mirrored(MIRRORED_TOGETHER):
+                await self._mirror(lane.arm, mirrored)
+            else:
+                lane.wake.clear()
+
+    async def _answer(self, lane: Lane, pieces: list[Piece]) -> None:
+        """Have pieces scored by the lane's arm, as the rollout stands now."""
+        routing, fresh = self._watch.current(), []
+        for piece in pieces:
+            if piece.asked.due <= self._monotonic():
+                self._give_up(piece, not_now("late", "no model answered in time: send it again."))
+            elif piece.routing is routing or piece.fell_back:
+                piece.routing = routing
+                fresh.append(piece)
+            else:
+                try:
+                    self._route(piece.asked, piece.rows)
+                except Refused as refused:
+                    self._give_up(piece, refused)
+        if fresh and lane.arm is Arm.CHAMPION:
+            await self._ask_champion(lane, routing, fresh)
+        elif fresh:
+            await self._ask_challenger(lane, routing, fresh)
+
+    async def _ask_champion(self, lane: Lane, routing: Routing, pieces: list[Piece]) -> None:
+        version = routing.row.champion
+        if not self._slots.is_ready(version):
+            lane.back(pieces)
+            await self._slots.wait(version, 0.05)  # meanwhile the rollout may say another, or the time be up
+            return
+        try:
+            await self._score(lane.arm, version, routing, pieces, CHAMPION_S)
+        except SlotError as failed:
+            again = []
+            for piece in pieces:
+                piece.tries += failed.why in (Why.DIED, Why.LATE)
+                if piece.tries > 1:
+                    self._give_up(piece, not_now("died", "the model died of this request, twice."))
+                elif len(pieces) == 1 and failed.why is Why.ERROR:
+                    self._take(piece, piece.rows, None, version, 0, "error", str(failed))
+                else:
+                    piece.alone = True
+                    again.append(piece)
+            lane.back(again)
+            self._settle([piece.asked for piece in pieces if not piece.asked.left])
+
+    async def _ask_challenger(self, lane: Lane, routing: Routing, pieces: list[Piece]) -> None:
+        version = routing.row.challenger
+        if version is None or not self.is_asked(routing):
+            for piece in pieces:
+                self._fall_back(piece, "", _STOPPED)
+        elif not self._slots.is_ready(version):
+            failed = self._slots.has_failed(version)  # one that is loaded for the first time did no harm yet
+            for piece in pieces:
+                self._fall_back(piece, "error" if failed else "", "the challenger is not ready")
+                self._judge(routing, failed)
+        else:
+            # an answer is slow long before: it has cost twice `slow` at most when the champion is asked instead
+            patience = min(2 * routing.plan.slow.total_seconds(), CHALLENGER_S) if routing.plan else CHALLENGER_S
+            try:
+                await self._score(lane.arm, version, routing, pieces, patience)
+            except SlotError as error:
+                if error.why is Why.ERROR and len(pieces) > 1:  # which of them is it?
+                    for piece in pieces:
+                        piece.alone = True
+                    lane.back(pieces)
+                    return
+                for piece in pieces:
+                    self._fall_back(piece, _bad(error.why), str(error))
+                    self._judge(routing, True)
+
+    async def _score(self, arm: Arm, version: int, routing: Routing, pieces: list[Piece], seconds: float) -> None:
+        """Score pieces and take the answers; rows without a valid one fall back, or have none. Raises SlotError."""
+        found, took_us = await self._called(arm, version, pieces, seconds)
+        self._stats.add("batches_total", arm.value)
+        slow = "slow" if _is_slow(routing, took_us) else ""
+        for piece, scores in zip(pieces, found, strict=True):
+            invalid = _invalid(scores, self._task)
+            if not invalid.any():
+                self._take(piece, piece.rows, scores, version, took_us, slow, "")
+            else:
+                rows = np.asarray(piece.rows)
+                self._take(piece, rows[~invalid].tolist(), scores[~invalid], version, took_us, slow, "")
+                self._without(arm, piece, rows[invalid].tolist(), version, took_us, _also("invalid", slow))
+            if arm is Arm.CHALLENGER:
+                self._judge(routing, bool(invalid.any()))
+        self._settle([piece.asked for piece in pieces if not piece.asked.left])
+
+    def _without(self, arm: Arm, piece: Piece, rows: list[int], version: int, took_us: int, bad: str) -> None:
+        self._stats.add("failed_calls_total", arm.value, Why.INVALID.value)
+        why = (
+            "it answered with what is no number" if self._task is Task.REGRESSION else "it answered with no probability"
+        )
+        if arm is Arm.CHAMPION:
+            self._take(piece, rows, None, version, took_us, bad, why)
+        else:
+            rest = Piece(asked=piece.asked, rows=rows, routing=piece.routing, assigned=piece.assigned)
+            self._fall_back(rest, bad, why)
+
+    async def _called(self, arm: Arm, version: int, pieces: Sequence[Piece], seconds: float) -> tuple[list[Array], int]:
+        """The scores of each piece, and how long the model took (us). Raises SlotError."""
+        encoder = self._slots.encoder(version)
+        try:
+            if encoder is None:
+                raise SlotError(Why.DIED, "its process died")
+            arrays = [piece.array(encoder) for piece in pieces]
+            rows = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+            began = self._monotonic()
+            scores = await self._slots.score(version, rows, seconds + PER_ROW_S * len(rows))
+        except DataError as wrong:
+            self._stats.add("failed_calls_total", arm.value, Why.ERROR.value)
+            raise SlotError(Why.ERROR, str(wrong)) from wrong
+        except SlotError as failed:
+            self._stats.add("failed_calls_total", arm.value, failed.why.value)
+            raise
+        took = self._monotonic() - began
+        self._stats.took("scoring_seconds", took, arm.value)
+        ends = np.cumsum([len(array) for array in arrays])[:-1]
+        return np.split(scores, ends), round(took * 1e6)
+
+    # --- what becomes of rows --------------------------------------------------------------------------------------
+
+    def _take(
+        self, piece: Piece, rows: Sequence[int], scores: Array | None, version: int, took_us: int, bad: str, why: str
+    ) -> None:
+        """Rows of a piece are answered: with scores, or (None) with why there are none."""
+        values = [None] * len(rows) if scores is None else scores.tolist()
+        for row, score in zip(rows, values, strict=True):
+            piece.asked.given[row] = Given(
+                version=version, score=score, latency_us=took_us, routing=piece.routing, assigned=piece.assigned,
+                bad=bad, challenger_bad=piece.challenger_bad, reason=why or piece.reason, fell_back=piece.fell_back,
+            )  # fmt: skip
+        piece.asked.left -= len(rows)
+
+    def _fall_back(self, piece: Piece, bad: str, why: str) -> None:
+        """The champion answers in the challenger's stead."""
+        piece.fell_back, piece.challenger_bad, piece.reason, piece.alone = True, bad, why, False
+        self._stats.add("fallback_rows_total", by=len(piece.rows))
+        self._lanes[Arm.CHAMPION].add(piece)
+
+    def _give_up(self, piece: Piece, refused: Refused) -> None:
+        """The request gets no answer; the log is told so."""
+        if not piece.asked.over:
+            piece.asked.done.set_exception(refused)
+            told = Failed(
+                request=piece.asked.id, status_code=refused.status, reason=str(refused)[:200], at_us=self._clock_us()
+            )
+            self._spawn(self._note([told]))
+
+    def _settle(self, requests: Sequence[Asked]) -> None:
+        """Log and give the answers, while the next batch is scored."""
+        if complete := list(dict.fromkeys(requests)):
+            self._spawn(self._settled(complete))
+
+    async def _settled(self, requests: Sequence[Asked]) -> None:
+        for asked in await self._settling.settle(requests):
+            self._offer(asked)
+
+    def _offer(self, asked: Asked) -> None:
+        """Let the other arm score the rows, too, if it is asked at all and has not failed on them already."""
+        by_arm: dict[Arm, list[int]] = {}
+        for row, given in enumerate(asked.given):
+            if given is not None and not given.fell_back and self.is_asked(given.routing):
+                by_arm.setdefault(given.arm, []).append(row)
+        for arm, rows in by_arm.items():
+            other = Arm.CHALLENGER if arm is Arm.CHAMPION else Arm.CHAMPION
+            given = asked.given[rows[0]]
+            if given is None:
+                continue
+            piece = Piece(asked=asked, rows=rows, routing=given.routing, assigned=given.assigned)
+            if not self._lanes[other].mirror(piece, MIRRORED_ROWS):
+                self._stats.add("mirrored_dropped_total", other.value, by=len(rows))
+
+    async def _mirror(self, arm: Arm, pieces: list[Piece]) -> None:
+        """Score rows that are answered by the other arm; nobody waits."""
+        routing = self._watch.current()
+        row = routing.row
+        version = row.champion if arm is Arm.CHAMPION else row.challenger
+        same = [p for p in pieces if (p.routing.row.rollout, p.routing.row.champion) == (row.rollout, row.champion)]
+        if version is None or not same or not self.is_asked(routing) or not self._slots.is_ready(version):
+            self._stats.add("mirrored_dropped_total", arm.value, by=sum(len(piece.rows) for piece in pieces))
+            return
+        bad, took_us = "", 0
+        try:
+            found, took_us = await self._called(arm, version, same, MIRRORED_S)
+        except SlotError as failed:
+            if failed.why is Why.ERROR and len(same) > 1:
+                for piece in same:
+                    await self._mirror(arm, [piece])
+                return
+            found, bad = [np.full(len(piece.rows), np.nan) for piece in same], _bad(failed.why)
+        told = [one for piece, scores in zip(same, found, strict=True)
+                for one in self._mirrored(arm, version, routing, piece, scores, took_us, bad)]  # fmt: skip
+        self._stats.add("mirrored_rows_total", arm.value, by=len(told))
+        if arm is Arm.CHALLENGER:
+            for piece, scores in zip(same, found, strict=True):
+                self._judge(routing, bool(_invalid(scores, self._task).any()))
+        self._spawn(self._note(told))
+
+    def _mirrored(
+        self, arm: Arm, version: int, routing: Routing, piece: Piece, scores: Array, took_us: int, bad: str
+    ) -> list[Mirrored]:
+        ids, now = piece.asked.ids, self._clock_us()
+        slow = "slow" if _is_slow(routing, took_us) else ""
+        return [
+            Mirrored(
+                id=ids[row], version=version, arm=arm.value, score=None if wrong else score,
+                bad=bad or _also("invalid" if wrong else "", slow), latency_us=took_us, at_us=now,
+            )
+            for row, score, wrong in zip(piece.rows, scores.tolist(), _invalid(scores, self._task), strict=True)
+        ]  # fmt: skip
+
+    async def _note(self, records: Sequence[Failed | Mirrored]) -> None:
+        """Log what nobody waits for; what is not taken is counted."""
+        try:
+            await self._log.write(records)
+        except MlopsError:
+            for one in records:
+                if isinstance(one, Mirrored):
+                    self._stats.add("mirrored_dropped_total", one.arm)
+
+    # --- the breaker -----------------------------------------------------------------------------------------------
+
+    def _judge(self, routing: Routing, failed: bool) -> None:
+        """Tell the breaker of a call of the challenger; take it out when that was one too many."""
+        rollout = routing.row.rollout
+        if routing.plan and self._breaker.told(rollout, failed=failed, share=routing.plan.breaker):
+            self._stats.add("breaker_opened_total")
+            self._spawn(asyncio.to_thread(self._break_off, rollout, routing.plan.breaker))
+
+    def _break_off(self, rollout: int, share: float) -> None:
+        """One event: every gateway stops asking it. If it cannot be written, this one has stopped all the same."""
+        why = f"the breaker opened: {share:.0%} of its last 20 calls failed"
+        try:
+            self._rollouts.break_off(rollout=rollout, who=self._name, why=why, at_us=self._clock_us())
+        except MlopsError:
+            self._stats.add("failed_calls_total", Arm.CHALLENGER.value, "unwritten")
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+
+def _bad(why: Why) -> str:
+    """The rates that a call without scores counts for."""
+    return {Why.INVALID: "invalid", Why.LATE: "error,slow"}.get(why, "error")
+
+
+def _also(one: str, other: str) -> str:
+    return ",".join(filter(None, (one, other)))
+
+
+def _is_slow(routing: Routing, took_us: int) -> bool:
+    return routing.plan is not None and took_us > routing.plan.slow.total_seconds() * 1e6
+
+
+def _invalid(scores: Array, task: Task) -> npt.NDArray[np.bool_]:
+    """Which scores are none: not finite, or no probability."""
+    valid = np.isfinite(scores)
+    if task is Task.CLASSIFICATION:
+        with np.errstate(invalid="ignore"):
+            valid &= (scores >= 0) & (scores <= 1)
+    return ~valid
