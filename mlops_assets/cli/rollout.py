@@ -80,13 +80,15 @@ def _do(command: str, use_case: str, why: str, url: str, json: bool) -> None:
 def _seen(use_case: str) -> "Status":
     """The status by the databases alone."""
     from mlops_assets.gateway.status.gathering import Gathering
-    from mlops_assets.stores.serving.log_places import place
+    from mlops_assets.stores.serving.log_places import SqlitePlace, place
     from mlops_assets.stores.serving.log_reader import Reader
     from mlops_assets.stores.serving.watch import Watch
 
     with rollouts_of(use_case) as rollouts:
-        log = Reader(place(settings(os.environ).serving, use_case, create=False), "UTC")
-        gathering = Gathering(rollouts, log.recent, now_us, time.monotonic)
+        where = place(settings(os.environ).serving, use_case, create=False)
+        log = Reader(where, "UTC")
+        nothing_yet = isinstance(where, SqlitePlace) and not where.path.exists()
+        gathering = Gathering(rollouts, (lambda _: ()) if nothing_yet else log.recent, now_us, time.monotonic)
         watch = Watch(rollouts, time.monotonic)
         until = time.monotonic() + _PATIENCE_S
         found = gathering.status(watch.current())
