@@ -9,6 +9,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -56,8 +57,7 @@ class Slot(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what a stream socket gives)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
