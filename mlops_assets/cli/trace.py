@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from mlops_assets.declare.errors import DataError
 
 if TYPE_CHECKING:
     from mlops_assets.stores.records.model_version import ModelVersion
-    from mlops_assets.stores.records.tracing import Traced
+    from mlops_assets.stores.records.tracing import Served, Traced
 
 _SHORT = 12  # characters of a hash; `mlops trace` takes 8 and more
 
@@ -32,16 +33,20 @@ def trace(
     One model is told with its run, commit, training set, weeks and files; several as a list with their live shares.
     """
     from mlops_assets.stores.records import Records, tracing
+    from mlops_assets.stores.serving.served import served
     from mlops_assets.stores.settings import settings
 
+    places = settings(os.environ)
+    answers = partial(served, places.serving)
     try:
         tracing.question(what)
     except DataError as malformed:
-        raise typer.BadParameter(str(malformed)) from malformed
+        if not answers(what):
+            raise typer.BadParameter(str(malformed)) from malformed
     sha256 = _hash_of_file(what)
-    with Records(settings(os.environ).records, create=False) as records:
+    with Records(places.records, create=False) as records:
         try:
-            found = tracing.trace(records.database, sha256 or what)
+            found = tracing.trace(records.database, sha256 or what, answers)
         except DataError as unknown:
             if sha256 is None:
                 raise
@@ -64,9 +69,13 @@ def _hash_of_file(what: str) -> str | None:
 
 
 def _page(found: "Traced", model: "ModelVersion") -> None:
+    from mlops_assets.stores.records.tracing import Served
+
     if found.prediction is not None:
         answer = found.prediction
         _line("prediction", f"{answer.id}, as of {answer.as_of}, answered {answer.answered_at} by the {answer.arm}")
+        if isinstance(answer, Served):
+            _line("said", _said(answer))
     elif found.key not in (model.name, f"{model.use_case}@{model.stage}"):
         _line(found.kind.replace("_", " "), found.key)
     for title, text in _facts(model).items():
@@ -84,6 +93,13 @@ def _page(found: "Traced", model: "ModelVersion") -> None:
         ("week", "table", "file", "sha256"),
         [(f["partition"], f["table"], f["path"], f["sha256"][:_SHORT]) for f in model.files],
     )
+
+
+def _said(answer: "Served") -> str:
+    said = f"{answer.status}, no answer" if answer.score is None else f"{answer.score:.6g} ({answer.status})"
+    said += f", in {answer.stage} with {answer.share:.0%} for the challenger"
+    said += "" if answer.label is None else f"; the label is {answer.label:g}"
+    return said if answer.version else f"{said}; by the baseline that was trained beside the model"
 
 
 def _facts(model: "ModelVersion") -> dict[str, str]:

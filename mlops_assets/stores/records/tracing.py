@@ -5,7 +5,8 @@ is looked for among predictions, among everything a model version was made from,
 """
 
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -59,6 +60,22 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Served(Prediction):
+    """A prediction as the log of a gateway holds it: what was said, in which stage of a rollout, what turned out true.
+
+    `trained_as` is the version its model is recorded by: its own, of the baseline (version 0) the one beside which it
+    was trained.
+    """
+
+    trained_as: int
+    stage: str
+    share: float
+    status: str
+    score: float | None
+    label: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Traced:
     """One model version that is meant: found as what (`kind`), by which whole `key`, and through which prediction.
 
@@ -98,19 +115,26 @@ def question(asked: str) -> Question:
     return Question(asked=asked, up_to=f"{asked}g" if _PREFIX.fullmatch(asked) else asked)
 
 
-def trace(database: Database, what: str) -> list[Traced]:
+def trace(database: Database, what: str, served: Callable[[str], Sequence[Served]] = lambda _: ()) -> list[Traced]:
     """Every model version that `what` means, by use case and number, in ONE statement.
 
     `what` is a prediction id, `use_case@version`, `use_case@champion` or `@challenger`, or anything a model was made
     from: a data version, a landed file's recorded path or sha256, a commit, a training set's name or data version, a
-    run, a model digest; of a hash or a run's id the first 8 characters are enough, of a commit 7. Raises DataError when
-    it means nothing, is unknown, or is the beginning of several, DamagedError when what is there was changed.
+    run, a model digest; of a hash or a run's id the first 8 characters are enough, of a commit 7. What the records do
+    not know as a whole is asked of `served`, the answers of the gateways by id. Raises DataError when it means nothing,
+    is unknown, or is the beginning of several, DamagedError when what is there was changed.
     """
-    asked = question(what)
-    with database.reading() as connection:
-        rows = connection.execute(STATEMENT, asdict(asked)).mappings().all()
+    try:
+        asked = question(what)
+    except DataError:
+        if answers := served(what):  # callers choose their ids
+            return [_behind(database, answer) for answer in answers]
+        raise
+    rows = _rows(database, asked)
     if any(row["key"] == asked.asked for row in rows):
         rows = [row for row in rows if row["key"] == asked.asked]  # whole before beginnings
+    elif answers := served(what):
+        return [_behind(database, answer) for answer in answers]
     meant = {row["key"]: row["kind"] for row in rows}
     if len(meant) > 1:
         named = ", ".join(f"{key[:16]} ({kind})" for key, kind in sorted(meant.items())[:5])
@@ -159,6 +183,21 @@ def _in_stage(alias: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 STATEMENT = _statement()
+
+
+def _rows(database: Database, asked: Question) -> Sequence[RowMapping]:
+    with database.reading() as connection:
+        return connection.execute(STATEMENT, asdict(asked)).mappings().all()
+
+
+def _behind(database: Database, answer: Served) -> Traced:
+    """The model version behind an answer."""
+    name = f"{answer.use_case}@{answer.trained_as}"
+    rows = _rows(database, Question(asked=name, up_to=name, use_case=answer.use_case, version=answer.trained_as))
+    if not rows:
+        raise DataError(f"{PREDICTION_ID} {answer.id!r} is of {name}, which has no lineage: `mlops doctor` says what "
+                        "to do.")  # fmt: skip
+    return replace(_traced(rows[0]), kind=PREDICTION_ID, key=answer.id, prediction=answer)
 
 
 def _traced(row: RowMapping) -> Traced:

@@ -16,6 +16,7 @@ from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.declare.names import check_name
 from mlops_assets.stores.serving.log_tables import FORMAT, TABLES
 
+_SERVERS, _ENDING = ("postgresql://", "postgresql+psycopg2://"), ".predictions.db"
 PATIENCE_S = 2.0  # how long one writer waits for another, which needs milliseconds
 _APPLICATION = int.from_bytes(b"mlpl")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
 _CHUNKS = (64, 16, 4, 1)  # rows of one INSERT: few statements, each of which is prepared once
@@ -67,12 +68,28 @@ def place(where: str | Path, use_case: str, *, create: bool = True) -> "Place":
     """The place of a use case's log below `Settings.serving`: a folder, or `postgresql+psycopg2://...`."""
     check_name("use case", use_case)
     text = str(where)
-    if text.startswith(("postgresql://", "postgresql+psycopg2://")):
+    if text.startswith(_SERVERS):
         return PostgresPlace(text, use_case, create=create)
     if "://" in text:
         scheme = text.partition("://")[0]  # what comes after may hold a password
         raise DataError(f"serving == '{scheme}://...', must be a folder or postgresql+psycopg2://...: name one.")
-    return SqlitePlace(Path(text) / f"{use_case}.predictions.db", create=create)
+    return SqlitePlace(Path(text) / f"{use_case}{_ENDING}", create=create)
+
+
+def places(where: str | Path) -> dict[str, "Place"]:
+    """Use case -> the place of its log, of every log there is. Raises like `place` and `Place.session`."""
+    text = str(where)
+    if not text.startswith(_SERVERS):
+        found = sorted(file.name.removesuffix(_ENDING) for file in Path(text).glob(f"*{_ENDING}"))
+    else:
+        session = PostgresPlace(text, "", create=False).connected()
+        try:
+            schemas = session.rows("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'predictions_')")
+            asked = (f'SELECT use_case FROM "{schema}".log_of' for (schema,) in schemas)  # noqa: S608  a schema's name
+            found = sorted(session.rows(each)[0][0] for each in asked)
+        finally:
+            session.close()
+    return {use_case: place(where, use_case, create=False) for use_case in found}
 
 
 class SqlitePlace:
@@ -243,6 +260,16 @@ class PostgresPlace:
         self.name = f"the prediction log of {use_case} on PostgreSQL"
 
     def session(self) -> Session:
+        session = self.connected()
+        try:
+            session.prepare(create=self._create)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def connected(self) -> "PostgresSession":
+        """A connection that has not looked for the log yet."""
         try:
             import psycopg2  # type: ignore[import-untyped]  # it ships none
         except ImportError as absent:
@@ -258,13 +285,7 @@ class PostgresPlace:
         except psycopg2.Error as refused:
             raise Unavailable(f"{self.name}: {str(refused).strip()}: the server must run and take us in.") from refused
         db.autocommit = True
-        session = PostgresSession(db, self.name, self._use_case)
-        try:
-            session.prepare(create=self._create)
-        except BaseException:
-            session.close()
-            raise
-        return session
+        return PostgresSession(db, self.name, self._use_case)
 
 
 def schema_of(use_case: str) -> str:
