@@ -21,7 +21,7 @@ from mlops_assets.declare import UseCase
 from mlops_assets.declare.errors import DataError
 from mlops_assets.gateway import slot, tokens, worker
 from mlops_assets.gateway.stats import Slab
-from mlops_assets.stores.serving.models import Loaded, load_version
+from mlops_assets.stores.serving.models import Loaded, import_all, load_version
 from mlops_assets.stores.settings import Settings
 
 BACKLOG = 2048
@@ -81,6 +81,7 @@ def serve(
 
     `started`: a file descriptor that is told the port once requests are taken in (for whoever asked for port 0).
     """
+    import_all(use_case)
     listening = _listening(options)
     port = listening.getsockname()[1]
     spec = worker.Spec(

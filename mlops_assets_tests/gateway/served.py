@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mlops_assets.declare import UseCase
 from mlops_assets.declare.errors import DataError
 from mlops_assets.gateway import serve
-from mlops_assets.stores.serving.models import Loaded
+from mlops_assets.stores.serving.models import Loaded, import_all
 from mlops_assets.stores.settings import Settings
 from mlops_assets_tests.gateway import world
 
@@ -92,6 +92,7 @@ def _serve(order: dict[str, Any], started: int) -> None:
 
 
 if __name__ == "__main__":
+    import_all(world.use_case())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # gateways that end are reaped at once
     for line in sys.stdin:
         ours, theirs = os.pipe()

@@ -21,7 +21,7 @@ from mlops_assets.core.scoring import Scorer
 from mlops_assets.declare import Task, UseCase
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.assets import AssetStore
-from mlops_assets.stores.models import load
+from mlops_assets.stores.models import dump, load
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.model_version import ModelVersion
 from mlops_assets.stores.settings import Settings
@@ -89,6 +89,18 @@ def plain_answers(scorer: Scorer) -> Callable[[Array], Array]:
     if scorer.task is Task.REGRESSION:
         return lambda rows: np.asarray(scorer.estimator.predict(rows), dtype=np.float64)
     return lambda rows: np.asarray(scorer.estimator.predict_proba(rows)[:, 1], dtype=np.float64)
+
+
+def import_all(use_case: UseCase) -> None:
+    """Import everything that loading and answering take, some seconds' worth: what is forked afterwards need not."""
+    from importlib import import_module
+
+    from sklearn.dummy import DummyClassifier
+
+    for declared in (use_case.model.estimator, use_case.model.baseline):
+        import_module(declared.path.rpartition(".")[0])
+    some = DummyClassifier(strategy="prior").fit([[0.0], [0.0]], [0, 1])
+    load(dump(some), features=1).predict_proba([[0.0]])
 
 
 def _recorded(use_case: str, version: int, places: Settings) -> ModelVersion:
