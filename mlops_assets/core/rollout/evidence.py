@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
+from mlops_assets.core.rollout.counts import Calls, Sums
 from mlops_assets.core.rollout.engines.betting import Bet
 from mlops_assets.core.rollout.losses import MOST, loss_of
 from mlops_assets.core.rollout.words import Arm, Pair, Seen
@@ -22,29 +23,6 @@ from mlops_assets.declare.modelling import Task
 from mlops_assets.declare.rollout import LOSSES_OF, RATES, RolloutPlan
 
 _PARTS = 20  # losses are summed in units of 2^-20 of the margin: a millionth of what matters
-
-
-class Calls(NamedTuple):
-    """Calls of both arms under one share, and how many of them were bad, by rate in the order of `RATES`."""
-
-    champion: int = 0
-    challenger: int = 0
-    champion_bad: tuple[int, ...] = (0,) * len(RATES)
-    challenger_bad: tuple[int, ...] = (0,) * len(RATES)
-
-
-class Sums(NamedTuple):
-    """The pairs of one block: how many, sums of both losses and of the squared difference, and who alone was better.
-
-    Sums are in units of `Evidence.unit` (squares: of its square); `worse` counts the pairs the challenger lost.
-    """
-
-    pairs: int = 0
-    champion: int = 0
-    challenger: int = 0
-    squares: int = 0
-    worse: int = 0
-    better: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,15 +94,14 @@ class Evidence:
     def _called(self, seen: Sequence[Seen]) -> "Evidence":
         calls = dict(self.calls)
         for call, times in Counter(seen).items():
-            if not 0 <= call.share <= 1:
-                raise DataError(f"a call was logged at share == {call.share}, must lie in [0, 1]: the log is damaged.")
+            share = _share(call.share)
             if unknown := call.bad - frozenset(RATES):
                 raise DataError(
                     f"a call was bad by {sorted(unknown)}, must be of {RATES}: the log is not of this plan."
                 )
             if _counts(call):
-                calls[call.share] = _after(calls.get(call.share, Calls()), call, times)
-        return replace(self, calls=MappingProxyType({share: calls[share] for share in sorted(calls)}))
+                calls[share] = calls.get(share, Calls()).after(call, times)
+        return replace(self, calls=_sorted(calls))
 
     def _paired(self, pairs: Sequence[Pair]) -> "Evidence":
         sums, bets, unusable, unit = dict(self.sums), self.bets, self.unusable, self.unit
@@ -134,24 +111,20 @@ class Evidence:
             if champion is None or challenger is None:
                 unusable += 1
                 continue
-            block = _day(pair.block) if self.blocked else ""
-            sums[block] = _summed(sums.get(block, Sums()), round(champion / unit), round(challenger / unit))
+            block = self._block(pair.block)
+            sums[block] = sums.get(block, Sums()).after(round(champion / unit), round(challenger / unit))
             if bets:
                 most = MOST[self.loss]
                 x = (1 + (min(challenger, most) - min(champion, most)) / most) / 2
                 bets = (bets[0].after(x), bets[1].after(1 - x))
-        ordered = MappingProxyType({block: sums[block] for block in sorted(sums)})
-        return replace(self, sums=ordered, bets=bets, unusable=unusable)
+        return replace(self, sums=_sorted(sums), bets=bets, unusable=unusable)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON values; sums as text, since they may have more digits than a JSON reader keeps."""
+        """All of it as JSON values."""
         return {
-            "task": self.task.value,
-            "loss": self.loss,
-            "margin": self.margin,
-            "blocked": self.blocked,
-            "calls": [[share, *(list(v) if isinstance(v, tuple) else v for v in c)] for share, c in self.calls.items()],
-            "sums": [[block, *map(str, sums)] for block, sums in self.sums.items()],
+            **self._terms(),
+            "calls": [[share, *calls.to_json()] for share, calls in self.calls.items()],
+            "sums": [[block, *sums.to_json()] for block, sums in self.sums.items()],
             "bets": [bet.to_json() for bet in self.bets],
             "unusable": self.unusable,
         }
@@ -161,22 +134,33 @@ class Evidence:
         """What `to_json` wrote, bit for bit. Raises DataError when it is not of this plan, or not readable."""
         fresh = cls.start(plan, task)
         try:
-            for name, value in (("task", task.value), ("loss", fresh.loss), ("margin", fresh.margin),
-                                ("blocked", fresh.blocked)):  # fmt: skip
+            for name, value in fresh._terms().items():
                 if stored[name] != value:
                     raise DataError(f"stored evidence has {name} == {stored[name]!r}, the plan {value!r}: not its own.")
-            calls = {
-                share: Calls(champion, challenger, tuple(one), tuple(other))
-                for share, champion, challenger, one, other in stored["calls"]
-            }
-            sums = {block: Sums(*map(int, numbers)) for block, *numbers in stored["sums"]}
+            calls = {_share(share): Calls.of(*numbers) for share, *numbers in stored["calls"]}
+            sums = {fresh._block(block): Sums.of(*numbers) for block, *numbers in stored["sums"]}
             bets = tuple(bet.at(*numbers) for bet, numbers in zip(fresh.bets, stored["bets"], strict=True))
-            return replace(fresh, calls=MappingProxyType(calls), sums=MappingProxyType(sums), bets=bets,
-                           unusable=int(stored["unusable"]))  # fmt: skip
+            if (unusable := int(stored["unusable"])) < 0:
+                raise DataError(f"stored evidence has {unusable} unusable pairs, must be 0 or more.")
         except (KeyError, TypeError, ValueError) as odd:
-            if isinstance(odd, DataError):
-                raise
-            raise DataError(f"stored evidence cannot be read ({odd!r}): fold the prediction log again.") from odd
+            raise DataError(f"stored evidence cannot be read ({odd}): fold the prediction log again.") from odd
+        return replace(fresh, calls=_sorted(calls), sums=_sorted(sums), bets=bets, unusable=unusable)
+
+    def _terms(self) -> dict[str, Any]:
+        return {"task": self.task.value, "loss": self.loss, "margin": self.margin, "blocked": self.blocked}
+
+    def _block(self, day: str) -> str:
+        return _day(day) if self.blocked else ""
+
+
+def _sorted(records: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType({key: records[key] for key in sorted(records)})
+
+
+def _share(share: float) -> float:
+    if not 0 <= share <= 1:
+        raise DataError(f"a call was logged at share == {share}, must lie in [0, 1]: the log is damaged.")
+    return share
 
 
 @lru_cache(maxsize=64)
@@ -195,24 +179,3 @@ def _counts(call: Seen) -> bool:
     if call.share == 1:
         return call.mirrored == (call.arm is Arm.CHAMPION)
     return not call.mirrored and call.arm is call.assigned
-
-
-def _after(calls: Calls, call: Seen, times: int) -> Calls:
-    bad = tuple(times * (rate in call.bad) for rate in RATES)
-    if call.arm is Arm.CHAMPION:
-        more = tuple(map(int.__add__, calls.champion_bad, bad))
-        return calls._replace(champion=calls.champion + times, champion_bad=more)
-    more = tuple(map(int.__add__, calls.challenger_bad, bad))
-    return calls._replace(challenger=calls.challenger + times, challenger_bad=more)
-
-
-def _summed(sums: Sums, champion: int, challenger: int) -> Sums:
-    more = challenger - champion
-    return Sums(
-        sums.pairs + 1,
-        sums.champion + champion,
-        sums.challenger + challenger,
-        sums.squares + more * more,
-        sums.worse + (more > 0),
-        sums.better + (more < 0),
-    )

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_assets.core.rollout.counts import Calls
 from mlops_assets.core.rollout.engines.assignment import FAULT, SLACK, Assigned, log_fault
 from mlops_assets.core.rollout.engines.rates import log_mean_exp
-from mlops_assets.core.rollout.evidence import Calls, Evidence
+from mlops_assets.core.rollout.evidence import Evidence
 from mlops_assets.core.rollout.measures import Measure, calls_measure, rate_measure, rate_of
 from mlops_assets.core.rollout.quality import quality_measure
 from mlops_assets.core.rollout.words import Stage

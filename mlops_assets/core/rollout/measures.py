@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mlops_assets.core.rollout.counts import Calls
 from mlops_assets.core.rollout.engines.rates import Bad, log_certify, log_mean_exp, log_rare, log_regress
-from mlops_assets.core.rollout.evidence import Calls
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.declare.rollout import RATES, RolloutPlan
 

@@ -15,8 +15,9 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
+from mlops_assets.core.rollout.counts import Sums
 from mlops_assets.core.rollout.engines import blocks, means, pairs
-from mlops_assets.core.rollout.evidence import Evidence, Sums
+from mlops_assets.core.rollout.evidence import Evidence
 from mlops_assets.core.rollout.measures import Measure
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.declare.rollout import Quality, RolloutPlan

@@ -56,5 +56,9 @@ class Bet:
         return [self.count, self.total, self.spread, self.log_capital]
 
     def at(self, count: int, total: float, spread: float, log_capital: float) -> "Bet":
-        """The same bet at what `to_json` gave."""
+        """The same bet at what `to_json` gave. Raises DataError for what no values come to."""
+        if type(count) is not int or not (0 <= total <= count and 0 <= spread <= count and math.isfinite(log_capital)):
+            raise DataError(
+                f"stored evidence has a bet at {(count, total, spread, log_capital)}: no values come to it."
+            )
         return replace(self, count=count, total=total, spread=spread, log_capital=log_capital)

@@ -33,15 +33,6 @@ class Bad(NamedTuple):
     challenger: int
 
 
-def theta(rho: float, share: float) -> float:
-    """The chance that a bad answer is the challenger's, when it fails `rho` times as often.
-
-    >>> theta(1.0, 0.05), theta(19.0, 0.05)
-    (0.05, 0.5)
-    """
-    return share * rho / (share * rho + 1 - share)
-
-
 def log_regress(bad: Sequence[Bad]) -> float:
     """Log evidence against "the challenger fails no more often than the champion" (rho <= 1).
 

@@ -16,13 +16,17 @@ from mlops_assets.core.rollout.engines.rates import (
     log_mean_exp,
     log_rare,
     log_regress,
-    theta,
 )
 from mlops_assets.declare import DataError
 
 COUNTS = st.integers(0, 400)
 SHARES = st.sampled_from([0.01, 0.05, 0.25, 0.5, 0.9])
 BAD = st.lists(st.builds(Bad, SHARES, COUNTS, COUNTS), max_size=4)
+
+
+def theta(rho, share):
+    """The chance that a bad answer is the challenger's."""
+    return share * rho / (share * rho + 1 - share)
 
 
 def naive(events, alternatives, null):
