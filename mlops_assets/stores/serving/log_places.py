@@ -14,19 +14,16 @@ from blake3 import blake3
 
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.declare.names import check_name
+from mlops_assets.stores.serving.database import SERVERS, Unavailable
 from mlops_assets.stores.serving.log_tables import FORMAT, TABLES
 
-_SERVERS, _ENDING = ("postgresql://", "postgresql+psycopg2://"), ".predictions.db"
+_ENDING = ".predictions.db"
 PATIENCE_S = 2.0  # how long one writer waits for another, which needs milliseconds
 _APPLICATION = int.from_bytes(b"mlpl")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
 _CHUNKS = (64, 16, 4, 1)  # rows of one INSERT: few statements, each of which is prepared once
 _SQLITE = {"integer": "INTEGER", "real": "REAL", "key": "TEXT", "strict": " STRICT"}
 _POSTGRES = {"integer": "bigint", "real": "double precision", "key": 'text COLLATE "C"', "strict": ""}
 Row = tuple[Any, ...]
-
-
-class Unavailable(DataError):
-    """The log cannot be written or read now: nothing of what was asked was done; it may be tried again."""
 
 
 class Session(Protocol):
@@ -68,7 +65,7 @@ def place(where: str | Path, use_case: str, *, create: bool = True) -> "Place":
     """The place of a use case's log below `Settings.serving`: a folder, or `postgresql+psycopg2://...`."""
     check_name("use case", use_case)
     text = str(where)
-    if text.startswith(_SERVERS):
+    if text.startswith(SERVERS):
         return PostgresPlace(text, use_case, create=create)
     if "://" in text:
         scheme = text.partition("://")[0]  # what comes after may hold a password
@@ -79,7 +76,7 @@ def place(where: str | Path, use_case: str, *, create: bool = True) -> "Place":
 def places(where: str | Path) -> dict[str, "Place"]:
     """Use case -> the place of its log, of every log there is. Raises like `place` and `Place.session`."""
     text = str(where)
-    if not text.startswith(_SERVERS):
+    if not text.startswith(SERVERS):
         found = sorted(file.name.removesuffix(_ENDING) for file in Path(text).glob(f"*{_ENDING}"))
     else:
         session = PostgresPlace(text, "", create=False).connected()

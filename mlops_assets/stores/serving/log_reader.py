@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from mlops_assets.core.online.ordered import moment
 from mlops_assets.core.rollout.words import Arm, Pair, Seen
-from mlops_assets.stores.serving.log_places import Place, Row, Session, Unavailable
+from mlops_assets.stores.serving.database import Unavailable
+from mlops_assets.stores.serving.log_places import Place, Row, Session
 from mlops_assets.stores.serving.log_records import Answered, Labelled, check_id
 from mlops_assets.stores.serving.log_tables import LAST
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from mlops_assets.declare.errors import MlopsError
-from mlops_assets.stores.serving.log_places import Place, Row, Session, Unavailable
+from mlops_assets.stores.serving.database import Unavailable
+from mlops_assets.stores.serving.log_places import Place, Row, Session
 from mlops_assets.stores.serving.log_records import (
     WAITING,
     WRITTEN,

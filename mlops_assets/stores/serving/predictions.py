@@ -16,8 +16,9 @@
 from pathlib import Path
 
 from mlops_assets.declare.use_case import UseCase
+from mlops_assets.stores.serving.database import Unavailable
 from mlops_assets.stores.serving.export import Archive, Exported
-from mlops_assets.stores.serving.log_places import PATIENCE_S, Unavailable, place
+from mlops_assets.stores.serving.log_places import PATIENCE_S, place
 from mlops_assets.stores.serving.log_reader import Batch, Reader, Recent
 from mlops_assets.stores.serving.log_records import (
     Answered,
