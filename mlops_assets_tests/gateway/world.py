@@ -9,8 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,6 +27,7 @@ from mlops_assets.core.fitting import fit
 from mlops_assets.core.frames import to_table
 from mlops_assets.core.model_digest import model_digest
 from mlops_assets.core.probe import probe
+from mlops_assets.core.rollout.words import Stage
 from mlops_assets.declare import Quality, RolloutPlan, Task, UseCase
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.models import dump
@@ -33,6 +36,7 @@ from mlops_assets.stores.records.model_version import ModelVersion
 from mlops_assets.stores.serving.rollouts import Rollouts
 from mlops_assets.stores.settings import Settings, settings
 from mlops_assets_tests.core import tiny
+from mlops_assets_tests.gateway.rolling import Rolling
 
 OPERATOR, FEED = "operator-" + "o" * 16, "feed-" + "f" * 16
 TOKENS = {"MLOPS_OPERATOR_TOKEN": OPERATOR, "MLOPS_FEED_TOKEN": FEED}
@@ -190,3 +194,41 @@ class Launcher:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+
+@contextmanager
+def rolled(found: Settings, to: Stage, step: int = 0) -> Iterator[Rolling]:
+    """Version 1 is champion, version 2 has come to a stage by proof, and a controller of ours is heard of."""
+    rolling = Rolling(Path(found.serving), "parcels")
+    rolling.finalize(1)
+    rolling.open(2)
+    rolling.climb(to, step)
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(0.5):
+            rolling.beat()
+
+    beating = threading.Thread(target=beat, daemon=True)
+    beating.start()
+    try:
+        yield rolling
+    finally:
+        stop.set()
+        beating.join()
+        rolling.rollouts.close()
+
+
+def asked(served: Served, count: int, threads: int = 8, **headers: str) -> list[httpx.Response]:
+    """So many predictions of single parcels, asked by several at once."""
+    given = rows(count)
+
+    def some(start: int) -> list[httpx.Response]:
+        with served.client() as client:
+            return [
+                client.post("/invocations", json={"dataframe_records": [{**given[n], "parcel": n}]}, headers=headers)
+                for n in range(start, count, threads)
+            ]
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [reply for replies in pool.map(some, range(threads)) for reply in replies]

@@ -1,0 +1,32 @@
+"""One program that forks gateways, and one store with two registered models, for all of the gateway's tests."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlops_assets.stores.settings import Settings
+from mlops_assets_tests.gateway import world
+
+
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[world.Launcher]:
+    made = world.Launcher()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("registered")
+    world.register(folder)
+    return folder
+
+
+@pytest.fixture
+def found(registered: Path, tmp_path: Path) -> Settings:
+    """A world of the test's own: two versions are registered, none is nominated."""
+    folder = tmp_path / "world"
+    shutil.copytree(registered, folder)
+    return world.places(folder)
