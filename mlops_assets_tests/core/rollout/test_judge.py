@@ -157,8 +157,8 @@ def test_a_rate_below_the_absolute_bound_passes_where_nothing_bad_happened_to_co
 
 def test_rates_are_convicted_together():
     """Three that look bad convict where one of them, as bad, would not."""
-    one = answered(Stage.SHADOW, 0, 14)
-    three = [call for rate in RATES for call in answered(Stage.SHADOW, 0, 14, rate)]
+    one = answered(Stage.SHADOW, 0, 13)
+    three = [call for rate in RATES for call in answered(Stage.SHADOW, 0, 13, rate)]
     calls = answered(Stage.SHADOW, 800) + answered(Stage.SHADOW, 800, arm=Arm.CHAMPION)
 
     assert judge(PLAN, Stage.SHADOW, 0, seen(calls + one, [])).verdict is Verdict.INCONCLUSIVE
