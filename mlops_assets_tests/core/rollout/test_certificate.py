@@ -45,7 +45,7 @@ def test_a_certificate_of_anything_else_is_flawed(steps: int, name: str) -> None
     """Invariant 2."""
     told = proof(steps)
 
-    for wrong in (None, "x", 9, -1, [0, 99], told["rollout"] + 1):
+    for wrong in (None, "x", 9, -1, [0, 99], 77):
         assert f"its certificate is for {name} {wrong!r}, must be" in flaw(
             told | {name: wrong}, climbed(steps).row, TERMS
         )

@@ -130,7 +130,8 @@ def test_going_back_further_withdraws_everything_after_it() -> None:
 
 
 @pytest.mark.parametrize(("version", "refused"), [
-    (7, "to version 7, which is not finalized: name one of 2, 3, 4"), (1, "is not loaded any more: name one of 2, 3, 4"),
+    (7, "to version 7, which is not finalized: name one of 2, 3, 4"),
+    (1, "is not loaded any more: name one of 2, 3, 4"),
     (4, "answers everything already"),
 ])  # fmt: skip
 def test_one_goes_back_only_to_a_finalized_version_that_is_loaded(version: int, refused: str) -> None:
