@@ -4,6 +4,7 @@ Both speak the same SQL with `?` for a parameter. A session has two kinds of tra
 other writer from its first moment, so that commits come in the order of their numbers; and one that sees one moment.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -107,7 +108,7 @@ class SqlitePlace:
                                  cached_statements=64)  # fmt: skip
         except (OSError, sqlite3.Error) as refused:
             raise Unavailable(f"{self.name}: {refused}: name a folder you may write.") from refused
-        session = SqliteSession(db, self.name)
+        session = SqliteSession(db, self.path, self.name)
         try:
             session.prepare()
         except BaseException:
@@ -119,8 +120,9 @@ class SqlitePlace:
 class SqliteSession:
     """A connection to the file."""
 
-    def __init__(self, db: sqlite3.Connection, name: str) -> None:
-        self._db, self._name, self._polls = db, name, False
+    def __init__(self, db: sqlite3.Connection, path: Path, name: str) -> None:
+        self._db, self._path, self._name, self._polls = db, path, name, False
+        self._file: tuple[int, int] | None = None
 
     def prepare(self) -> None:
         """Make the tables when there are none; refuse another's file."""
@@ -135,6 +137,7 @@ class SqliteSession:
             self._db.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
             raise self._told(error) from error
+        self._file = self._stands()
 
     def _make(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
@@ -153,6 +156,8 @@ class SqliteSession:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
     def begin(self, *, alone: bool) -> None:
+        if self._file is None or self._stands() != self._file:
+            raise Unavailable(f"{self._name} was moved away or replaced: what is written here nobody would find.")
         if not alone:
             self.change("BEGIN")
             return
@@ -169,6 +174,14 @@ class SqliteSession:
                     raise self._told(error) from error
             time.sleep(pause)
             pause = min(pause * 1.5, 0.005)
+
+    def _stands(self) -> tuple[int, int] | None:
+        """Which file is at the path now."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116  before each transaction: the plain call
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         try:
@@ -212,7 +225,7 @@ class SqliteSession:
             return DamagedError(f"{self._name} is no database, or damaged ({error}): put the backup back.")
         if code in _REMEDIES:
             return Unavailable(f"{self._name}: {error}: {_REMEDIES[code]}.")
-        if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
+        if isinstance(error, sqlite3.OperationalError) or "closed" in str(error):
             return Unavailable(f"{self._name}: {error}.")
         return error
 
@@ -276,8 +289,8 @@ class PostgresPlace:
                 self._dsn, connect_timeout=3, keepalives_idle=5, keepalives_interval=2, keepalives_count=2,
                 tcp_user_timeout=5000,
                 # a gateway that vanishes, or another's long lock, may not stop the others for longer than this
-                options=f"-c synchronous_commit=on -c lock_timeout={PATIENCE_S:.0f}s -c statement_timeout=10s "
-                "-c idle_in_transaction_session_timeout=10s -c client_encoding=UTF8",
+                options=f"-c synchronous_commit=on -c lock_timeout={PATIENCE_S:.0f}s -c client_encoding=UTF8 "
+                "-c idle_in_transaction_session_timeout=10s",
             )  # fmt: skip
         except psycopg2.Error as refused:
             raise Unavailable(f"{self.name}: {str(refused).strip()}: the server must run and take us in.") from refused
@@ -328,7 +341,7 @@ class PostgresSession:
     def begin(self, *, alone: bool) -> None:
         if alone:
             # one writer at a time: numbers become visible in their order, so that no reader skips one
-            self.change(f"BEGIN; SELECT pg_advisory_xact_lock({self._key})")
+            self.change(f"BEGIN; SET LOCAL statement_timeout = '10s'; SELECT pg_advisory_xact_lock({self._key})")
         else:
             self.change("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 

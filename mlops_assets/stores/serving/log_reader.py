@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from mlops_assets.core.online.ordered import moment
 from mlops_assets.core.rollout.words import Arm, Pair, Seen
+from mlops_assets.declare.errors import DamagedError
 from mlops_assets.stores.serving.database import Unavailable
 from mlops_assets.stores.serving.log_places import Place, Row, Session
 from mlops_assets.stores.serving.log_records import Answered, Labelled, check_id
@@ -84,11 +85,17 @@ class Reader:
         """
 
         def ask(session: Session) -> tuple[list[Row], int]:
+            last = _last(session)
             after = cursor if cursor is not None else _start(session, rollout)
+            if after > last:
+                raise DamagedError(
+                    f"{self._place.name} ends at record {last}, before record {after} that was read from it: it was "
+                    "replaced; put the former one back."
+                )
             rows = [row for sql in STATEMENTS for row in session.rows(sql, [after, limit])]
             rows.sort(key=lambda row: int(row[0]))
             full = len(rows) >= limit
-            return rows[:limit], int(rows[limit - 1][0]) if full else max(after, _last(session))
+            return rows[:limit], int(rows[limit - 1][0]) if full else last
 
         rows, ended = self._reading(ask)
         seen: list[Seen] = []

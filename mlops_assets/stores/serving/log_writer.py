@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mlops_assets.declare.errors import MlopsError
+from mlops_assets.declare.errors import DataError, MlopsError
 from mlops_assets.stores.serving.database import Unavailable
 from mlops_assets.stores.serving.log_places import Place, Row, Session
 from mlops_assets.stores.serving.log_records import (
@@ -130,7 +130,9 @@ class Writer:
             return [(one, error) for one in group]
         except Exception as error:
             if len(group) == 1:
-                return [(group[0], error)]
+                wrong = DataError(f"{self._place.name}: a record cannot be written ({error!r}): correct the caller.")
+                wrong.__cause__ = error
+                return [(group[0], wrong)]
             return [told for one in group for told in self._written([one])]  # only the one with the fault fails
 
     def _commit(self, records: list[Record]) -> Outcomes:

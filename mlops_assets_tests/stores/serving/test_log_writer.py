@@ -110,7 +110,8 @@ def test_a_record_that_no_database_takes_fails_alone(tmp_path: Path) -> None:
     log = PredictionLog(tmp_path, FLIGHT_DELAYS)
     with blocked(log):
         futures = [log.put([r]) for r in (answered("a"), answered("b", features="\ud800"), answered("c"))]
-    assert isinstance(futures[1].exception(30), UnicodeEncodeError)
+    with pytest.raises(DataError, match=r"a record cannot be written \(UnicodeEncodeError"):
+        futures[1].result(30)
 
     assert [future.result(30)[0].told for future in (futures[0], futures[2])] == [Told.WRITTEN] * 2
     assert log.answered("b") is None
@@ -299,6 +300,21 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(DataError, match="format == 99, must be 1"):
         PredictionLog(tmp_path, FLIGHT_DELAYS).answered("a")
+
+
+def test_a_file_that_was_taken_away_takes_no_more_answers(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path, FLIGHT_DELAYS)
+    put(log, answered("a"), answered("b"))
+    cursor = log.end()
+    file_of(log).rename(tmp_path / "moved")
+    with pytest.raises(Unavailable, match="was moved away or replaced"):
+        put(log, answered("c"))
+    with pytest.raises(Unavailable, match="was moved away or replaced"):
+        log.answered("a")
+
+    assert put(log, answered("c")) == ["written"]  # a new one
+    with pytest.raises(DamagedError, match="ends at record 1, before record 2 that was read from it"):
+        log.since(cursor, 10, rollout="1-2", block=None)
 
 
 def test_processes_that_open_a_new_log_at_once_all_write(serving: str) -> None:
