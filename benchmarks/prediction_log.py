@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mlops_assets.declare import Kind
 from mlops_assets.stores.serving.log_places import SqlitePlace
 from mlops_assets.stores.serving.predictions import Answered, PredictionLog
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
@@ -32,7 +33,8 @@ from mlops_assets_tests.stores.serving.logged import answered
 
 # callers at a time, rows a request
 LOADS = ((1, 1), (8, 1), (32, 1), (128, 1), (1, 100), (8, 100))
-FEATURES = json.dumps({feature.name: 0.8125 for feature in FLIGHT_DELAYS.features}, separators=(",", ":"))
+VALUES = {Kind.STRING: "UA", Kind.INT: 719, Kind.FLOAT: 0.8125, Kind.BOOL: True}
+FEATURES = json.dumps({f.name: VALUES[FLIGHT_DELAYS.kind_of(f)] for f in FLIGHT_DELAYS.features}, separators=(",", ":"))
 
 
 def records(rows: int, together: int) -> list[list[Answered]]:

@@ -19,7 +19,7 @@ from mlops_assets.stores.serving.log_places import Place, Row, Session
 from mlops_assets.stores.serving.log_records import Answered, Labelled, check_id
 from mlops_assets.stores.serving.log_tables import LAST
 
-MOST_RECENT = 20_000  # so many of the last records `recent` and `failed` look at
+MOST_RECENT = 10_000  # so many of the last records `recent` and `failed` look at
 _A_MONDAY = date(1970, 1, 5)
 _DAY = timedelta(days=1)
 _OF_ANSWER = "p.rollout, p.epoch, p.share, p.assigned, p.version, p.champion, p.challenger, p.as_of_us, p.score"
@@ -27,15 +27,19 @@ _OF_ANSWER = "p.rollout, p.epoch, p.share, p.assigned, p.version, p.champion, p.
 _ANSWERS = f"""
 SELECT p.n, 'answered', {_OF_ANSWER}, p.challenger_bad, p.bad, m.version, m.arm, m.score, m.bad, l.label
 FROM prediction p LEFT JOIN mirrored m ON m.id = p.id AND m.n < p.n LEFT JOIN label l ON l.id = p.id AND l.n < p.n
-WHERE p.n > ? ORDER BY p.n LIMIT ?"""  # noqa: S608  columns of ours
+WHERE p.n > ? AND p.n <= ?"""  # noqa: S608  columns of ours
 _MIRRORED = f"""
 SELECT m.n, 'mirrored', {_OF_ANSWER}, '', '', m.version, m.arm, m.score, m.bad, l.label
 FROM mirrored m LEFT JOIN prediction p ON p.id = m.id AND p.n < m.n LEFT JOIN label l ON l.id = m.id AND l.n < m.n
-WHERE m.n > ? ORDER BY m.n LIMIT ?"""  # noqa: S608
+WHERE m.n > ? AND m.n <= ?"""  # noqa: S608
 _LABELS = f"""
 SELECT l.n, 'label', {_OF_ANSWER}, '', '', m.version, m.arm, m.score, m.bad, l.label
 FROM label l LEFT JOIN prediction p ON p.id = l.id AND p.n < l.n LEFT JOIN mirrored m ON m.id = l.id AND m.n < l.n
-WHERE l.n > ? ORDER BY l.n LIMIT ?"""  # noqa: S608
+WHERE l.n > ? AND l.n <= ?"""  # noqa: S608
+_NUMBERS = [
+    f"SELECT n FROM {table} WHERE n > ? ORDER BY n LIMIT ?"  # noqa: S608
+    for table in ("prediction", "mirrored", "label")
+]
 STATEMENTS = (_ANSWERS, _MIRRORED, _LABELS)
 _FIELDS = ", ".join("row_of" if name == "row" else name for name in Answered.__struct_fields__)
 Got = TypeVar("Got")
@@ -92,10 +96,10 @@ class Reader:
                     f"{self._place.name} ends at record {last}, before record {after} that was read from it: it was "
                     "replaced; put the former one back."
                 )
-            rows = [row for sql in STATEMENTS for row in session.rows(sql, [after, limit])]
-            rows.sort(key=lambda row: int(row[0]))
-            full = len(rows) >= limit
-            return rows[:limit], int(rows[limit - 1][0]) if full else last
+            numbers = sorted(n for sql in _NUMBERS for (n,) in session.rows(sql, [after, limit]))
+            ends = int(numbers[limit - 1]) if len(numbers) >= limit else last
+            rows = [row for sql in STATEMENTS for row in session.rows(sql, [after, ends])]
+            return sorted(rows, key=lambda row: int(row[0])), ends
 
         rows, ended = self._reading(ask)
         seen: list[Seen] = []
