@@ -18,6 +18,9 @@ from mlops_assets.cli import (
     lookup,
     quarantine,
     reproduce,
+    rollback,
+    rollout,
+    serve,
     store,
     trace,
     training_set,
@@ -46,6 +49,9 @@ app.command("trace")(trace.trace)
 app.command("reproduce")(reproduce.reproduce)
 app.command("history")(history.history)
 app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
+app.command("rollback")(rollback.rollback)
+app.add_typer(rollout.app, name="rollout")
 
 
 def main() -> None:
