@@ -152,17 +152,17 @@ def test_a_replaced_tracker_is_refused_before_one_number_names_two_models(lived:
     assert lived.versions() == before
 
 
-def test_the_champions_alias_follows_the_entry_when_someone_moved_it(lived: World) -> None:
-    from mlops_assets.stores.registry import CHAMPION, Registry
+def test_the_trackers_aliases_follow_the_rollout_when_someone_moved_them(lived: World) -> None:
+    from mlops_assets.stores.registry import CHALLENGER, CHAMPION, Registry
 
     registry = Registry(lived.places.tracking_uri, lived.places.artifacts)
-    registry.delete_alias("thin_delays", CHAMPION)
-    assert lived.run("train", WEEKS[3], tags=AGAIN).success
+    registry.delete_alias("thin_delays", CHALLENGER)
+    registry.set_alias(CHAMPION, registry.get("thin_delays", 1))
+    assert lived.run("rollout", WEEKS[2], tags=AGAIN).success
 
-    entry = lived.store.load("thin_delays/registry_entry", WEEKS[3]).records["entry"]
-    alias = registry.get_alias("thin_delays", CHAMPION)
-    assert alias is not None
-    assert f"thin_delays@{alias.version}" == entry["champion"]["name"]
+    alias = registry.get_alias("thin_delays", CHALLENGER)
+    assert alias is not None and alias.version == 1
+    assert registry.get_alias("thin_delays", CHAMPION) is None
 
 
 def test_dagster_draws_the_same_week_so_that_a_backfill_runs_what_was_asked_for(lived: World) -> None:
