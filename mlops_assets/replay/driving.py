@@ -7,8 +7,8 @@ again under its own id, so that it is answered once however often it was sent.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -26,8 +26,9 @@ GONE = 0  # as a status: there was no answer
 class Course:
     """How moments are sent: to `url`, `speed` event seconds a second (0: as fast as it goes), over `concurrency`
 
-    connections. `body` writes a request, `feeder` is the header line with the feed's token. `looked_up`: the gateway
-    looks features up, so a request waits until everything known before it has been taken.
+    connections. `body` writes a request, `feeder` is the header line with the feed's token. Events are held back and
+    sent every `every_us` of event time; they arrive then, and count from then on. `looked_up`: the gateway looks
+    features up, so requests wait until what has arrived before them has been taken.
     """
 
     url: str
@@ -37,6 +38,7 @@ class Course:
     speed: float = 0.0
     concurrency: int = 8
     looked_up: bool = False
+    every_us: int = 600_000_000
 
 
 @dataclass(kw_only=True)
@@ -80,7 +82,8 @@ class _Drive:
     def __init__(self, course: Course, played: Played) -> None:
         self._course, self._played = course, played
         self._asking: asyncio.Queue[Asked | None] = asyncio.Queue(2 * course.concurrency)
-        self._feeding: asyncio.Queue[Told | Matured | None] = asyncio.Queue(20 * MOST_AT_ONCE)
+        self._feeding: asyncio.Queue[list[Told] | Matured | None] = asyncio.Queue(20 * MOST_AT_ONCE)
+        self._held: list[Told] = []  # known, and not sent yet
         self._open: dict[str, asyncio.Event] = {}  # requests that are not answered yet
         self._unanswered: set[str] = set()
 
@@ -90,23 +93,36 @@ class _Drive:
             for _ in range(self._course.concurrency):
                 tasks.create_task(self._ask())
             tasks.create_task(self._feed())
-            first: int | None = None
+            first = due = None
             for moment in moments:
                 first = moment.at_us if first is None else first
+                due = moment.at_us + self._course.every_us if due is None else due
                 await self._until(began, moment.at_us - first)
-                self._played.at_us = moment.at_us
-                self._played.seconds = time.monotonic() - began
-                if not isinstance(moment, Asked):
+                if moment.at_us >= due:
+                    await self._send_held(moment.at_us)
+                    due = moment.at_us + self._course.every_us
+                self._played.at_us, self._played.seconds = moment.at_us, time.monotonic() - began
+                if isinstance(moment, Asked):
+                    self._open[moment.id] = asyncio.Event()
+                    await self._asking.put(moment)
+                elif isinstance(moment, Matured):
                     await self._feeding.put(moment)
-                    continue
-                if self._course.looked_up:
-                    await self._feeding.join()
-                self._open[moment.id] = asyncio.Event()
-                await self._asking.put(moment)
+                else:
+                    self._held.append(moment)
+            await self._send_held(self._played.at_us)
             for _ in range(self._course.concurrency):
                 await self._asking.put(None)
             await self._feeding.put(None)
         self._played.seconds = time.monotonic() - began
+
+    async def _send_held(self, at_us: int) -> None:
+        for table in dict.fromkeys(told.table for told in self._held):
+            rows = [replace(told, at_us=at_us) for told in self._held if told.table == table]
+            for n in range(0, len(rows), MOST_AT_ONCE):
+                await self._feeding.put(rows[n : n + MOST_AT_ONCE])
+        self._held = []
+        if self._course.looked_up:
+            await self._feeding.join()
 
     async def _until(self, began: float, since_us: int) -> None:
         if self._course.speed:
@@ -130,7 +146,7 @@ class _Drive:
                 self._open.pop(asked.id).set()
 
     async def _feed(self) -> None:
-        """Everything that waits goes in one body, as long as it is of one kind and table."""
+        """One body after the other; outcomes that wait together go together."""
         async with Connection(self._course.url) as connection:
             ended = False
             while not ended:
@@ -138,25 +154,25 @@ class _Drive:
                 while not self._feeding.empty() and len(waiting) < MOST_AT_ONCE:
                     waiting.append(self._feeding.get_nowait())
                 ended = waiting[-1] is None
-                for batch in _alike([moment for moment in waiting if moment is not None]):
-                    if isinstance(batch[0], Told):
-                        await self._tell(connection, [moment for moment in batch if isinstance(moment, Told)])
-                    else:
-                        await self._mature(connection, [moment for moment in batch if isinstance(moment, Matured)])
+                await self._mature(connection, [moment for moment in waiting if isinstance(moment, Matured)])
+                for rows in waiting:
+                    if isinstance(rows, list):
+                        await self._tell(connection, rows)
                 for _ in waiting:
                     self._feeding.task_done()
 
-    async def _tell(self, connection: Connection, batch: list[Told]) -> None:
-        body = {"table": batch[0].table, "rows": [told.values for told in batch], "arrived": _iso(batch[-1].at_us)}
+    async def _tell(self, connection: Connection, rows: list[Told]) -> None:
+        body = {"table": rows[0].table, "rows": [told.values for told in rows], "arrived": _iso(rows[0].at_us)}
         answer = await self._send(connection, "/events", msgspec.json.encode(body), self._course.feeder)
-        self._count(self._played.events, answer, len(batch))
+        self._count(self._played.events, answer, len(rows))
 
     async def _mature(self, connection: Connection, batch: list[Matured]) -> None:
         for matured in batch:
             if matured.id in self._open:
                 await self._open[matured.id].wait()
         known = [m for m in batch if m.id not in self._unanswered]
-        self._played.outcomes["without an answer"] += len(batch) - len(known)
+        if len(known) < len(batch):
+            self._played.outcomes["without an answer"] += len(batch) - len(known)
         if known:
             items = [{"id": m.id, "label": m.label, "known_at": _iso(m.at_us)} for m in known]
             answer = await self._send(connection, "/outcomes", msgspec.json.encode(items), self._course.feeder)
@@ -186,22 +202,6 @@ class _Drive:
     def _note(self, answer: Answer) -> None:
         said = answer.body[:400].decode("utf-8", "replace")
         self._played.said = self._played.said or (f"{answer.status} {said}" if answer.status else said)
-
-
-def _alike(moments: list[Told | Matured]) -> Iterator[list[Told | Matured]]:
-    """Runs of moments that one body can hold, in order."""
-    run: list[Told | Matured] = []
-    for each in moments:
-        if run and _place(each) != _place(run[0]):
-            yield run
-            run = []
-        run.append(each)
-    if run:
-        yield run
-
-
-def _place(moment: Told | Matured) -> str:
-    return moment.table if isinstance(moment, Told) else ""
 
 
 def _iso(at_us: int) -> str:

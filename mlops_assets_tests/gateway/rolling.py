@@ -1,12 +1,16 @@
 """A rollout that climbs by certificates which hold, in a folder; and a gateway around it whose models do not matter."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+
+import httpx
 
 from mlops_assets.core.rollout.certificate import certificate
 from mlops_assets.core.rollout.events import Event, Kind
@@ -14,7 +18,10 @@ from mlops_assets.core.rollout.evidence import Evidence
 from mlops_assets.core.rollout.judge import judge
 from mlops_assets.core.rollout.words import Arm, Pair, Seen, Stage
 from mlops_assets.declare import Quality, RolloutPlan, Task, UseCase
+from mlops_assets.gateway import feeds, operate
+from mlops_assets.gateway.app import build
 from mlops_assets.gateway.context import Gateway
+from mlops_assets.gateway.status import routes as status
 from mlops_assets.gateway.tokens import Tokens
 from mlops_assets.stores.serving.checkpoints import Checkpoint
 from mlops_assets.stores.serving.lease import Lease
@@ -74,6 +81,7 @@ class Rolling:
         self.rollouts.write(event, expect=epoch, lease=self._lease)
 
 
+@cache
 def enough(share: float) -> Evidence:
     """Evidence of a challenger that is as good as the champion, for any stage of PLAN."""
     seen: Sequence[Seen] = [
@@ -105,3 +113,22 @@ def gateway_of(folder: Path, use_case: UseCase, *, environ: dict[str, str] | Non
         new_id=iter(map(str, count())).__next__,
         **cast(Any, dict.fromkeys(("slots", "batcher", "asking", "stats"), SimpleNamespace(replied=lambda *_: None))),
     )
+
+
+class Client:
+    """Asks the routes that need no model, one request after the other, in one event loop."""
+
+    def __init__(self, gateway: Gateway, role: str | None = None) -> None:
+        app = build(gateway, [*operate.routes(gateway), *feeds.routes(gateway), *status.routes(gateway)])
+        headers = {"Authorization": f"Bearer {getattr(TOKENS, role)}"} if role else {}
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("10.0.0.7", 4711))  # type: ignore[arg-type]
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
+        self._runner = asyncio.Runner()
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """Ask."""
+        return self._runner.run(self._client.get(path, **options))
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        """Tell."""
+        return self._runner.run(self._client.post(path, **options))

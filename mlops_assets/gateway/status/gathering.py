@@ -97,7 +97,7 @@ class Gathering:
             calls = self._recent(now - int(LIVE_S * 1e6))
         except MlopsError as unread:
             return (), (f"The prediction log cannot be read: {unread}",)
-        return tuple(map(_live, calls)), ()
+        return tuple(map(_live, sorted(calls, key=lambda one: (one.arm != "champion", one.mirrored, one.version)))), ()
 
 
 def _live(one: Recent) -> Live:
