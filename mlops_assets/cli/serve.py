@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mlops_assets.cli.printing import out
-from mlops_assets.cli.use_case import use_case_named
+from mlops_assets.cli.use_case import declared_named
 
 
 def serve(
@@ -30,6 +30,6 @@ def serve(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     options = Options(host=host, port=port, workers=workers, open_to_others=open_to_others)
-    declared = use_case_named(use_case)
+    declared = declared_named(use_case)
     out.print(f"{declared.name} on http://{host}:{port} (docs: /docs)")
     run(declared, settings(os.environ), options, os.environ)
