@@ -19,6 +19,7 @@ from mlops_assets.replay.timeline import Asked, Matured, Moment, Told
 TRIES = 6
 FIRST_WAIT_S = 0.1  # doubled with every try: 3.1 s in all, what a gateway takes to come back
 MOST_AT_ONCE = 200  # events or outcomes in one body
+HOPELESS = 20  # so many requests in a row that failed: the rest is not tried
 GONE = 0  # as a status: there was no answer
 
 
@@ -57,6 +58,7 @@ class Played:
     seconds: float = 0.0
     at_us: int = 0
     said: str = ""  # by the first request that failed
+    in_a_row: int = 0  # that failed last
 
     @property
     def answered(self) -> int:
@@ -67,9 +69,14 @@ class Played:
         """Requests, and whole bodies of events or outcomes, that were not answered with success."""
         return sum(self.requests.values()) - self.answered + self.events["failed"] + self.outcomes["failed"]
 
-    def latency_ms(self, share: float) -> float | None:
-        """The latency that `share` (0..1) of the answers did not exceed; None before the first."""
-        ordered = sorted(self.latencies_s)
+    @property
+    def hopeless(self) -> bool:
+        """True when so much failed that the rest was not tried."""
+        return self.in_a_row >= HOPELESS
+
+    def latency_ms(self, share: float, last: int = 0) -> float | None:
+        """The latency that `share` (0..1) of the answers, or of the last ones, did not exceed; None before any."""
+        ordered = sorted(self.latencies_s[-last:])
         return 1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else None
 
 
@@ -95,6 +102,8 @@ class _Drive:
             tasks.create_task(self._feed())
             first = due = None
             for moment in moments:
+                if self._played.hopeless:
+                    break
                 first = moment.at_us if first is None else first
                 due = moment.at_us + self._course.every_us if due is None else due
                 await self._until(began, moment.at_us - first)
@@ -140,7 +149,9 @@ class _Drive:
                 played.requests[answer.status] += 1
                 if answer.status == 200:
                     played.latencies_s.append(time.perf_counter() - began)
+                    played.in_a_row = 0
                 else:
+                    played.in_a_row += 1
                     self._unanswered.add(asked.id)
                     self._note(answer)
                 self._open.pop(asked.id).set()
@@ -174,7 +185,7 @@ class _Drive:
         if len(known) < len(batch):
             self._played.outcomes["without an answer"] += len(batch) - len(known)
         if known:
-            items = [{"id": m.id, "label": m.label, "known_at": _iso(m.at_us)} for m in known]
+            items = [{"id": m.id, "label": m.label, "known_at": _iso(m.known_us)} for m in known]
             answer = await self._send(connection, "/outcomes", msgspec.json.encode(items), self._course.feeder)
             self._count(self._played.outcomes, answer, len(known))
 

@@ -28,11 +28,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Matured:
-    """The outcome of the request `id`, known at `at_us`."""
+    """The outcome of the request `id`, told at `at_us` and known since `known_us`."""
 
     at_us: int
     id: str
     label: bool | float
+    known_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,9 @@ def in_order(moments: Iterable[Moment]) -> list[Moment]:
 def week_by_week(weeks: Iterable[Sequence[Moment]]) -> Iterator[Moment]:
     """All moments of weeks, each in order, as one series in order: a late arrival waits for the next week's start.
 
-    >>> list(week_by_week([[Matured(1, "a", True), Matured(9, "b", True)], [Matured(5, "c", True)]]))[1].id
-    'c'
+    >>> first, second = [Told(1, "a", {}), Told(9, "b", {})], [Told(5, "c", {})]
+    >>> [told.table for told in week_by_week([first, second])]
+    ['a', 'c', 'b']
     """
     left: list[Moment] = []
     for week in weeks:
@@ -68,12 +70,20 @@ def week_by_week(weeks: Iterable[Sequence[Moment]]) -> Iterator[Moment]:
 
 
 def asked(
-    use_case: UseCase, requests: pa.Table, rows: pa.Table, columns: Sequence[str], *, seed: int, most: int | None = None
+    use_case: UseCase,
+    requests: pa.Table,
+    rows: pa.Table,
+    columns: Sequence[str],
+    *,
+    seed: int,
+    most: int | None = None,
+    at_once: bool = False,
 ) -> Iterator[Asked | Matured]:
     """The requests of a week with their outcomes; `most` of them, drawn by the seed, when there are more.
 
     `requests` are the validated rows of the request table, `rows` what is sent of each, in the same order, `columns`
-    of it. A request's id follows from the seed and its key, so that the same one asked again is known.
+    of it. A request's id follows from the seed and its key, so that the same one asked again is known. `at_once`: an
+    outcome is told right after its request, not when it became known.
     """
     table, label = use_case.request_table, use_case.label.column
     kinds = {column.name: column for column in table.columns}
@@ -87,7 +97,7 @@ def asked(
         if id_ in drawn:
             yield Asked(at[n], id_, {name: value[n] for name, value in zip(columns, values, strict=True)})
             if outcome is not None and known[n] is not None:
-                yield Matured(known[n], id_, outcome)
+                yield Matured(at[n] + 1 if at_once else known[n], id_, outcome, known[n])
 
 
 def request_id(use_case: UseCase, seed: int, key: Iterable[Any]) -> str:

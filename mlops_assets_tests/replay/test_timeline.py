@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -36,7 +37,7 @@ def tables() -> Mapping[str, Mapping[str, pa.Table]]:
     return {use_case.name: weeks(use_case).tables(WEEKS[use_case.name]) for use_case in (FLIGHT_DELAYS, PARKING)}
 
 
-def requests(use_case: UseCase, tables: Mapping[str, pa.Table], **options: int) -> list[Asked | Matured]:
+def requests(use_case: UseCase, tables: Mapping[str, pa.Table], **options: Any) -> list[Asked | Matured]:
     rows = tables[use_case.requests.table]
     return list(asked(use_case, rows, rows, [use_case.requests.as_of], **{"seed": 1, **options}))
 
@@ -112,6 +113,21 @@ def test_an_outcome_matures_after_its_request(use_case: UseCase, tables: Mapping
     assert len(asked_at) == tables[use_case.name][use_case.requests.table].num_rows
     assert matured
     assert all(moment.at_us > asked_at[moment.id] for moment in matured)
+
+
+def test_outcomes_at_once_follow_their_requests_and_keep_when_they_were_known(
+    tables: Mapping[str, Mapping[str, pa.Table]],
+) -> None:
+    real, told_at_once = (
+        {one.id: one for one in requests(FLIGHT_DELAYS, tables["flight_delays"], at_once=at_once)
+         if isinstance(one, Matured)}
+        for at_once in (False, True)
+    )  # fmt: skip
+
+    moments = in_order(requests(FLIGHT_DELAYS, tables["flight_delays"], at_once=True))
+    asked_at = {one.id: one.at_us for one in moments if isinstance(one, Asked)}
+    assert {id_: one.known_us for id_, one in told_at_once.items()} == {id_: one.at_us for id_, one in real.items()}
+    assert all(one.at_us == asked_at[id_] + 1 for id_, one in told_at_once.items())
 
 
 def test_the_seed_draws_the_same_requests_again_and_another_seed_others(
