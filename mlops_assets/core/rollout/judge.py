@@ -58,7 +58,7 @@ def judge(plan: RolloutPlan, stage: Stage, step: int, evidence: Evidence) -> Jud
     if stage not in (Stage.SHADOW, Stage.CANARY, Stage.SOAK):
         said = f"INCONCLUSIVE: nothing is judged in {stage.value}."
         return Judgement(verdict=Verdict.INCONCLUSIVE, fault="", measures=(), sentence=said)
-    margin, least = _asked(plan, stage, step)
+    margin, least = asked(plan, stage, step)
     calls = {share: counts for share, counts in evidence.calls.items() if _stage_of(share) is stage}
     here = {plan.steps[step].share} if stage is Stage.CANARY else set(calls)
     rates = [rate_of(name, calls) for name in plan.rates]
@@ -82,7 +82,7 @@ def stages(plan: RolloutPlan) -> int:
     return len(plan.steps) + 2
 
 
-def _asked(plan: RolloutPlan, stage: Stage, step: int) -> tuple[float, int]:
+def asked(plan: RolloutPlan, stage: Stage, step: int) -> tuple[float, int]:
     """The margin of the rates and the least number of calls.
 
     Shadow hurts nobody, so it asks what the first step asks; soak is the last word, so it asks what the last one asks.
