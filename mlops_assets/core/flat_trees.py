@@ -100,7 +100,8 @@ class _Trees:
         else:
             for place, (nodes, bitsets) in enumerate(self._each, 1):
                 self._predict(nodes, rows, bitsets, self._known, self._index, 1, values[place])
-        return np.add.accumulate(values, axis=0)[-1]
+        total: Array = np.add.accumulate(values, axis=0)[-1]
+        return total
 
 
 def _joined(each: list[tuple[Any, Any]], features: int) -> tuple[Any, Any]:

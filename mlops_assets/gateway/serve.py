@@ -5,6 +5,7 @@ could make it fail. SIGTERM or SIGINT ends the workers in order, a second one at
 """
 
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -92,6 +93,7 @@ def serve(
         name=f"{socket.gethostname()}:{port}",
         slab=Slab(options.workers),
     )
+    gc.freeze()  # pages that no collection touches stay shared with the workers
     if started is not None:
         os.write(started, f"{port}\n".encode())
         os.close(started)

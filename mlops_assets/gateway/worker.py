@@ -32,6 +32,7 @@ from mlops_assets.gateway.protocol import Edge
 from mlops_assets.gateway.requests import Asking
 from mlops_assets.gateway.slots import Slots
 from mlops_assets.gateway.stats import Slab
+from mlops_assets.gateway.status import routes as status
 from mlops_assets.gateway.tokens import Tokens
 from mlops_assets.stores.serving.ledgered import Mirror
 from mlops_assets.stores.serving.predictions import PredictionLog
@@ -117,7 +118,7 @@ class _Worker:
             self._rollouts.close()
 
     def _server(self, gateway: Gateway, edge: Edge) -> uvicorn.Server:
-        more = [*operate.routes(gateway), *feeds.routes(gateway)]
+        more = [*operate.routes(gateway), *feeds.routes(gateway), *status.routes(gateway)]
         config = uvicorn.Config(
             app.build(gateway, more), interface="asgi3", http=edge.protocol, ws="none", lifespan="off",  # type: ignore[arg-type]
             log_config=None, access_log=False, proxy_headers=False, server_header=False, timeout_keep_alive=30,
