@@ -16,7 +16,7 @@ from mlops_assets.core.online.ordered import instant_us
 from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.kinds import Kind
 from mlops_assets.declare.use_case import UseCase
-from mlops_assets.stores.serving.log_places import Place, Row, Session
+from mlops_assets.stores.serving.log_session import Place, Row, Session
 from mlops_assets.stores.serving.log_tables import LAST
 
 _AT_ONCE = 1_000  # predictions that are forgotten in one transaction: writers wait for it

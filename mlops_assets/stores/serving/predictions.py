@@ -3,10 +3,12 @@
 | file | what |
 |---|---|
 | `log_records.py` | the records and what each must satisfy |
-| `log_tables.py`, `log_places.py` | the schema; an SQLite file or a PostgreSQL schema |
-| `log_writer.py` | group commits, told when on disk; what is there twice |
-| `log_reader.py` | the order of the log for the controller; single answers; the last calls |
+| `log_tables.py`, `log_session.py` | the schema; what may be asked of a database |
+| `log_sqlite.py`, `log_postgres.py`, `log_places.py` | the two databases; which of them |
+| `log_writer.py`, `log_transaction.py` | group commits, told when on disk; what is there twice |
+| `log_sequence.py`, `log_reader.py` | the order of the log for the controller; single answers, the last calls |
 | `export.py` | a week's predictions as a table; what may be forgotten |
+| `served.py` | which log holds an answer |
 
     log = PredictionLog(settings(os.environ).serving, FLIGHT_DELAYS)
     (outcome,) = await log.write([Answered(...)])  # on disk
@@ -18,8 +20,8 @@ from pathlib import Path
 from mlops_assets.declare.use_case import UseCase
 from mlops_assets.stores.serving.database import Unavailable
 from mlops_assets.stores.serving.export import Archive, Exported
-from mlops_assets.stores.serving.log_places import PATIENCE_S, place
-from mlops_assets.stores.serving.log_reader import Batch, Reader, Recent
+from mlops_assets.stores.serving.log_places import place
+from mlops_assets.stores.serving.log_reader import Reader, Recent
 from mlops_assets.stores.serving.log_records import (
     Answered,
     Failed,
@@ -29,10 +31,11 @@ from mlops_assets.stores.serving.log_records import (
     Record,
     Told,
 )
+from mlops_assets.stores.serving.log_sequence import Batch
 from mlops_assets.stores.serving.log_writer import MOST_WAITING, Full, Writer
 
 __all__ = [
-    "MOST_WAITING", "PATIENCE_S", "Answered", "Batch", "Exported", "Failed", "Full", "Labelled", "Mirrored", "Outcome",
+    "MOST_WAITING", "Answered", "Batch", "Exported", "Failed", "Full", "Labelled", "Mirrored", "Outcome",
     "PredictionLog", "Recent", "Record", "Told", "Unavailable",
 ]  # fmt: skip
 

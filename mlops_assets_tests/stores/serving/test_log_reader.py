@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.core.rollout.words import Arm, Pair, Seen
-from mlops_assets.stores.serving.log_reader import STATEMENTS
+from mlops_assets.stores.serving.log_sequence import STATEMENTS
 from mlops_assets.stores.serving.predictions import Answered, Batch, Failed, Labelled, Mirrored, PredictionLog, Record
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 from mlops_assets_tests.stores.serving.logged import AS_OF_US, DAY, ROLLOUT, answered, labelled, mirrored, put
@@ -290,7 +290,7 @@ def test_every_question_of_a_follower_is_answered_by_indexes(tmp_path: Path) -> 
 
 def test_a_request_of_many_rows_is_found_with_all_of_them(log: PredictionLog) -> None:
     rows = [answered(f"q:{n}", request="q", row=n, score=n / 100) for n in range(12)]
-    put(log, *reversed(rows), answered("q2"), answered("p"))
+    put(log, *reversed(rows), answered("q2"), answered("p"), answered("q:x"))
 
     assert log.of_request("q") == rows
     assert log.of_request("q2") == [answered("q2")] and log.of_request("none") == []

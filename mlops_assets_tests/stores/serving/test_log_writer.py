@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from mlops_assets.declare.errors import DamagedError, DataError
-from mlops_assets.stores.serving import log_places
+from mlops_assets.stores.serving import log_session, log_sqlite
 from mlops_assets.stores.serving.predictions import Failed, Full, PredictionLog, Told, Unavailable
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 from mlops_assets_tests.stores.serving.logged import answered, labelled, mirrored, put
@@ -147,7 +147,7 @@ def test_more_than_may_wait_is_refused_at_once(tmp_path: Path) -> None:
 def test_a_log_that_another_holds_for_long_fails_the_waiting_and_then_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_places, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(log_session, "PATIENCE_S", 0.05)
     log = PredictionLog(tmp_path, FLIGHT_DELAYS)
     with blocked(log), pytest.raises(Unavailable, match="another writer holds it"):
         put(log, answered("a"), answered("b"))
@@ -170,7 +170,7 @@ def test_a_full_disk_fails_the_waiting_whole_and_room_lets_it_go_on(
             return super().execute(sql, *values)
 
     real = sqlite3.connect
-    monkeypatch.setattr(log_places.sqlite3, "connect", lambda *a, **k: real(*a, factory=Small, **k))
+    monkeypatch.setattr(log_sqlite.sqlite3, "connect", lambda *a, **k: real(*a, factory=Small, **k))
     small = PredictionLog(tmp_path, FLIGHT_DELAYS)
     with pytest.raises(Unavailable, match="full: the disk must have room"):
         put(small, *(answered(f"r{n}") for n in range(1_000)))
@@ -198,7 +198,7 @@ def test_whatever_fails_on_the_way_leaves_nothing_half(
 
     PredictionLog(tmp_path, FLIGHT_DELAYS).end()  # its tables
     real = sqlite3.connect
-    monkeypatch.setattr(log_places.sqlite3, "connect", lambda *a, **k: real(*a, factory=Failing, **k))
+    monkeypatch.setattr(log_sqlite.sqlite3, "connect", lambda *a, **k: real(*a, factory=Failing, **k))
     log = PredictionLog(tmp_path, FLIGHT_DELAYS)
     with pytest.raises(Unavailable, match="the disk must work"):
         put(log, answered("a"), mirrored("a"))
