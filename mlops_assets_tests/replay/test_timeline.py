@@ -163,7 +163,7 @@ def test_sent_rows_are_those_of_the_requests(use_case: UseCase, features: bool) 
 def test_weeks_that_overlap_are_one_series_in_order(weeks: list[list[int]]) -> None:
     starts = [10 * n for n in range(len(weeks))]
     each: list[list[Moment]] = [
-        [Matured(start + at, f"{start}", True) for at in sorted(week)]
+        [Matured(start + at, f"{start}", True, 0) for at in sorted(week)]
         for start, week in zip(starts, weeks, strict=True)
     ]
     played = list(week_by_week(each))
