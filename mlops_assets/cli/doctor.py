@@ -1,4 +1,4 @@
-"""`mlops doctor`: do ledger, lineage and tracker say the same?"""
+"""`mlops doctor`: do ledger, lineage, rollouts and tracker say the same?"""
 
 import os
 from pathlib import Path
@@ -54,12 +54,15 @@ def _examine(places: "Settings", records: "Records") -> dict[str, list["Fault"]]
     from mlops_assets.stores.assets import AssetStore
     from mlops_assets.stores.records.probes import PROBES, examined
     from mlops_assets.stores.records.surroundings import Surroundings
+    from mlops_assets.stores.serving.probes import rollouts
 
     registry = _registry(places)
     if registry is None and not records.database.path.exists():
         return {}
     around = Surroundings(records, registry, AssetStore(places.store))
-    return {name: examined(around, probe) for name, probe in PROBES.items()}
+    found = {name: examined(around, probe) for name, probe in PROBES.items()}
+    # last, since what it mends makes the ledger's next entries, which stages and aliases follow
+    return found | {"rollouts": examined(around, lambda seen: rollouts(places.serving, places.records, seen.use_cases))}
 
 
 def _mend(faults: list["Fault"]) -> list[dict[str, Any]]:

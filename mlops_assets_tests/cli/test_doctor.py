@@ -15,7 +15,8 @@ from mlops_assets_tests.cli.recorded import places, registry
 from mlops_assets_tests.stores.records.clerk import decision
 from mlops_assets_tests.stores.records.models import USE_CASE, WEEKS, publish
 
-SOUND: dict[str, list[object]] = {name: [] for name in ("ledger", "lineage", "stages", "entries", "aliases", "waiting")}
+NAMES = ("ledger", "lineage", "stages", "entries", "aliases", "waiting", "rollouts")
+SOUND: dict[str, list[object]] = {name: [] for name in NAMES}
 
 
 def change(project: Path, *statements: str) -> None:

@@ -118,7 +118,7 @@ def _moved(around: Surroundings, use_case: str, alias: str, should: int | None, 
         )
         return Fault(what, "put the ledger right first")
     what = (
-        f"alias {alias} of {use_case} was changed behind the ledger's back: {_who(use_case, should)} "
+        f"alias {alias} of {use_case} is not where the ledger decided: {_who(use_case, should)} "
         f"should hold it, {_who(use_case, holds)} holds it"
     )
     remedy = f"`mlops doctor --repair`, or {_command(around, use_case, alias, should)}"

@@ -63,7 +63,7 @@ class Mirror:
 
         Raises DataError where the ledger cannot be written, DamagedError where it or the events were changed.
         """
-        done, told = self._done(), 0
+        done, told = self.done(), 0
         fresh = self._rollouts.events(self._standing.row.epoch)
         if not fresh:
             return 0
@@ -82,7 +82,8 @@ class Mirror:
         except MlopsError as refused:
             _LOG.error("%s: the ledger was not told: %s", self._rollouts.use_case, refused)
 
-    def _done(self) -> int:
+    def done(self) -> int:
+        """The epoch of the last event that the ledger was told of."""
         c = MIRRORED.c
         with self._rollouts.database.reading() as connection:
             return connection.execute(select(c.epoch).where(c.use_case == self._rollouts.use_case)).scalar() or 0
