@@ -15,6 +15,9 @@ from mlops_assets.stores.serving.log_tables import FORMAT, TABLES
 
 _APPLICATION = int.from_bytes(b"mlpl")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
 _CHUNKS = (64, 16, 4, 1)  # rows of one INSERT: few statements, each of which is prepared once
+# writers of several processes take turns: one that waits looks so often, one that comes after another waits longer
+_LOOK_S, _POLITE_S = 0.0005, 0.001
+_CROWDED_S = 1.0  # for so long after it met another writer it expects one
 _TYPES = {"integer": "INTEGER", "real": "REAL", "key": "TEXT", "strict": " STRICT"}
 
 
@@ -51,6 +54,7 @@ class SqliteSession:
     def __init__(self, db: sqlite3.Connection, path: Path, name: str) -> None:
         self._db, self._path, self._name, self._polls = db, path, name, False
         self._file: tuple[int, int] | None = None
+        self._crowded_until = 0.0
 
     def prepare(self) -> None:
         """Make the tables when there are none; refuse another's file."""
@@ -92,16 +96,20 @@ class SqliteSession:
         if not self._polls:
             self.change("PRAGMA busy_timeout = 0")  # SQLite's own waits grow to 100 ms; writers need a few
             self._polls = True
-        until, pause = time.monotonic() + log_session.PATIENCE_S, 0.0002
+        now = time.monotonic()
+        until = now + log_session.PATIENCE_S
+        if now < self._crowded_until:
+            time.sleep(_POLITE_S)  # whoever waits already goes first
         while True:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.Error as error:
-                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                now = time.monotonic()
+                if _code(error) != sqlite3.SQLITE_BUSY or now > until:
                     raise self._told(error) from error
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.005)
+            self._crowded_until = now + _CROWDED_S
+            time.sleep(_LOOK_S)
 
     def _stands(self) -> tuple[int, int] | None:
         """Which file is at the path now."""
