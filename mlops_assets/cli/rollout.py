@@ -18,7 +18,7 @@ from mlops_assets.stores.settings import settings
 
 if TYPE_CHECKING:
     from mlops_assets.core.rollout.state import Row
-    from mlops_assets.gateway.status.record import Bar, Status
+    from mlops_assets.gateway.status.record import Status
 
 app = typer.Typer(no_args_is_help=True, help="The rollout of a use case: where it stands, and the operator's brake.")
 _WIDTH = 40  # characters of the bar that shows who answers
@@ -115,9 +115,11 @@ def _print(found: "Status") -> None:
         out.print("   ".join(f"{signs[r.place]}{r.name}{f' {percent(r.share)}' if r.name == 'canary' else ''}"
                              f"{'' if r.place == 'done' else '[/]'}" for r in found.ladder))  # fmt: skip
     out.print(found.waits_for, markup=False)
-    if found.bars:
+    for bar in found.bars:
         out.print()
-        out.print(_evidence(found.bars))
+        ways = f"to go on {_bar(bar.toward_pass)}   to roll back {_bar(bar.toward_fail)}"
+        out.print(f"{bar.name:<9} {bar.verdict:<13} {ways}", markup=False)
+        out.print(f"          {bar.sentence}", style="dim", markup=False)
     if found.live:
         out.print()
         out.print(_grid(("arm", "version", "calls", "bad", "p50", "p99"), [
@@ -134,11 +136,6 @@ def _print(found: "Status") -> None:
               "; ".join(f"{version_name(version)} {slot}" for version, slot in sorted(peer.slots.items())))
              for peer in found.peers]  # fmt: skip
     out.print(_grid(("gateway", "epoch", "heard", "models"), peers) if peers else "No gateway has been heard of.")
-
-
-def _evidence(bars: "tuple[Bar, ...]") -> Grid:
-    rows = [(bar.name, bar.verdict, _bar(bar.toward_pass), _bar(bar.toward_fail), bar.sentence) for bar in bars]
-    return _grid(("measure", "verdict", "to go on", "to roll back", "so far"), rows)
 
 
 def _bar(way: float) -> str:

@@ -22,11 +22,10 @@ _PLACES = {"done": "✓", "now": "▶", "ahead": ""}
 
 def page(status: Status, nonce: str) -> str:
     """The whole document; `nonce` lets its own style and script run and no other."""
-    title = f"{status.use_case}: {status.stage.lower().replace('_', ' ')}"
     head = joined(
         raw('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
         raw('<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'),
-        el("title", ("⚠ " if status.faults else "") + title),
+        el("title", _title(status)),
         el("style", raw(_STYLE), nonce=nonce),
         raw(f'<noscript><meta http-equiv="refresh" content="{_AGAIN_S}"></noscript>'),
     )
@@ -55,7 +54,12 @@ def main(status: Status) -> Html:
         _section("decisions", "Last decisions", _decisions(status)),
         _section("gateways", "Gateways", _peers(status)),
         el("footer", _footer(status)),
+        data_title=_title(status),
     )
+
+
+def _title(status: Status) -> str:
+    return f"{'⚠ ' if status.faults else ''}{status.use_case}: {status.stage.lower().replace('_', ' ')}"
 
 
 def _section(name: str, title: str, *content: Html) -> Html:
@@ -120,11 +124,13 @@ def _evidence(bars: Sequence[Bar]) -> list[Html]:
 
 def _measure(bar: Bar) -> Html:
     sign = el("span", f"{_SIGNS.get(bar.verdict, '?')} {bar.verdict}", class_=f"verdict {bar.verdict}")
-    values = f"challenger {_number(bar.challenger)}, champion {_number(bar.champion)}, {bar.count:,} seen"
+    seen = f"{bar.count:,} seen"
+    if bar.challenger is not None or bar.champion is not None:
+        seen = f"challenger {_number(bar.challenger)}, champion {_number(bar.champion)}, {seen}"
     return el(
         "article",
         el("h3", bar.name.replace("_", " "), " ", sign),
-        el("p", values, class_="numbers"),
+        el("p", seen, class_="numbers"),
         _toward("enough to go on", bar.toward_pass, "pass"),
         _toward("enough to roll back", bar.toward_fail, "fail"),
         el("p", bar.sentence, class_="sentence"),
@@ -135,7 +141,7 @@ def _measure(bar: Bar) -> Html:
 def _toward(goal: str, way: float, kind: str) -> Html:
     """A bar that fills toward its bound, the upright line."""
     filled = min(max(way, 0.0) * _BOUND, 1.0)
-    told = f"{100 * max(way, 0.0):.0f} % of what is {goal}"
+    told = goal if way >= 1 else f"{100 * min(max(way, 0.0), 0.99):.0f} % of what is {goal}"
     svg = el(
         "svg",
         el("rect", x=0, y="20%", width="100%", height="60%", class_="track"),
