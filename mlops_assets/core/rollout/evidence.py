@@ -20,7 +20,7 @@ from mlops_assets.core.rollout.losses import MOST, loss_of
 from mlops_assets.core.rollout.words import Arm, Pair, Seen
 from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.modelling import Task
-from mlops_assets.declare.rollout import LOSSES_OF, RATES, RolloutPlan
+from mlops_assets.declare.rollout import RATES, RolloutPlan
 
 _PARTS = 20  # losses are summed in units of 2^-20 of the margin: a millionth of what matters
 
@@ -55,8 +55,7 @@ class Evidence:
     def start(cls, plan: RolloutPlan, task: Task) -> "Evidence":
         """Nothing seen yet. Raises DataError when the plan's loss is none of the task's."""
         quality = plan.quality
-        if quality.loss not in LOSSES_OF[task]:
-            raise DataError(f"quality.loss == {quality.loss!r}, must be one of {LOSSES_OF[task]} for a {task.value}.")
+        loss_of(quality.loss, task)
         bets: tuple[Bet, ...] = ()
         if quality.block is None and (most := MOST.get(quality.loss)) is not None:
             # x = (1 + difference / most) / 2 for "below the margin", and its mirror image for "not above 0"
@@ -105,9 +104,9 @@ class Evidence:
 
     def _paired(self, pairs: Sequence[Pair]) -> "Evidence":
         sums, bets, unusable, unit = dict(self.sums), self.bets, self.unusable, self.unit
+        loss = loss_of(self.loss, self.task)
         for pair in pairs:
-            champion = loss_of(self.loss, self.task, pair.label, pair.champion)
-            challenger = loss_of(self.loss, self.task, pair.label, pair.challenger)
+            champion, challenger = loss(pair.label, pair.champion), loss(pair.label, pair.challenger)
             if champion is None or challenger is None:
                 unusable += 1
                 continue

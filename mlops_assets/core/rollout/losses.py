@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from mlops_assets.core.metrics import EPSILON
+from mlops_assets.declare.errors import DataError
 from mlops_assets.declare.modelling import Task
 from mlops_assets.declare.rollout import LOSSES_OF
 
@@ -32,22 +33,25 @@ LOSS: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
 MOST: Mapping[str, float] = MappingProxyType({"log_loss": math.log(1000), "brier": 1.0, "error": 1.0})
 
 
-def loss_of(name: str, task: Task, label: float, answer: float) -> float | None:
-    """The declared loss of one answer, >= 0; None when label or answer is none (or the loss is beyond all numbers).
+def loss_of(name: str, task: Task) -> Callable[[float, float], float | None]:
+    """The declared loss of (label, answer), >= 0; None where one of them is none, or the loss beyond all numbers.
 
-    A classification's label is 0 or 1 and its answer a probability of 1; a regression's are finite numbers.
+    A classification's label is 0 or 1 and its answer a probability of 1; a regression's are finite numbers. Raises
+    DataError for a loss that the task does not have.
 
-    >>> round(loss_of("brier", Task.CLASSIFICATION, 1.0, 0.9), 4)
-    0.01
-    >>> loss_of("brier", Task.CLASSIFICATION, 1.0, math.nan) is None
-    True
+    >>> brier = loss_of("brier", Task.CLASSIFICATION)
+    >>> round(brier(1.0, 0.9), 4), brier(1.0, math.nan)
+    (0.01, None)
     """
-    if name not in LOSSES_OF[task] or not (math.isfinite(label) and math.isfinite(answer)):
-        return None
-    if task is Task.CLASSIFICATION and (label not in (0.0, 1.0) or not 0 <= answer <= 1):
-        return None
-    try:
-        loss = LOSS[name](label, answer)
-    except OverflowError:
-        return None
-    return loss if math.isfinite(loss) else None
+    if name not in LOSSES_OF[task]:
+        raise DataError(f"quality.loss == {name!r}, must be one of {LOSSES_OF[task]} for a {task.value}.")
+    formula = LOSS[name]
+
+    def probability(label: float, answer: float) -> float | None:
+        return formula(label, answer) if label in (0.0, 1.0) and 0 <= answer <= 1 else None
+
+    def number(label: float, answer: float) -> float | None:
+        loss = formula(label, answer)
+        return loss if math.isfinite(loss) else None
+
+    return probability if task is Task.CLASSIFICATION else number

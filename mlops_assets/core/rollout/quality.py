@@ -14,6 +14,7 @@ the same flights, one is "worse beyond chance" over 14 days in 4.6 % of cases wh
 import math
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from mlops_assets.core.rollout.counts import Sums
 from mlops_assets.core.rollout.engines import blocks, means, pairs
@@ -38,7 +39,7 @@ def quality_measure(plan: RolloutPlan, evidence: Evidence) -> Measure:
     """The measure of the plan's loss over all pairs since the rollout began."""
     quality = plan.quality
     if evidence.blocked:
-        found = _blocked(quality, evidence)
+        found = _blocked(plan, evidence)
     elif evidence.bets:
         found = _bet(quality, evidence)
     else:
@@ -64,21 +65,40 @@ def quality_measure(plan: RolloutPlan, evidence: Evidence) -> Measure:
     )
 
 
-def complete_blocks(quality: Quality, evidence: Evidence) -> list[blocks.Block]:
-    """The blocks, in order of time, of which the next but one has begun; none where no blocks are declared."""
-    if quality.block is None or not evidence.sums:
+def blocks_told(plan: RolloutPlan, evidence: Evidence) -> list[dict[str, Any]]:
+    """Each block in order of time: `block`, `pairs`, mean losses of `champion` and `challenger`, is it `complete`.
+
+    Empty where the plan declares no blocks.
+    """
+    if plan.quality.block is None or not evidence.sums:
         return []
     latest = date.fromisoformat(max(evidence.sums))
     return [
-        blocks.Block(one.pairs, one.champion * evidence.unit, one.challenger * evidence.unit)
+        {
+            "block": day,
+            "pairs": one.pairs,
+            "champion": _mean(one.champion, one.pairs, evidence.unit),
+            "challenger": _mean(one.challenger, one.pairs, evidence.unit),
+            # the next but one has begun (`engines/blocks.py`)
+            "complete": date.fromisoformat(day) + 2 * plan.quality.block <= latest,
+        }
         for day, one in evidence.sums.items()
-        if date.fromisoformat(day) + 2 * quality.block <= latest
     ]
 
 
-def _blocked(quality: Quality, evidence: Evidence) -> _Found:
-    done = complete_blocks(quality, evidence)
-    look = blocks.last_look(done, quality.blocks, quality.alpha)
+def last_look(plan: RolloutPlan, evidence: Evidence) -> blocks.Look | None:
+    """What the last look over blocks has seen; None before the first, and where the plan declares no blocks."""
+    return blocks.last_look(_complete(plan, evidence), plan.quality.blocks, plan.quality.alpha)
+
+
+def _complete(plan: RolloutPlan, evidence: Evidence) -> list[blocks.Block]:
+    unit = evidence.unit
+    done = [evidence.sums[row["block"]] for row in blocks_told(plan, evidence) if row["complete"]]
+    return [blocks.Block(one.pairs, one.champion * unit, one.challenger * unit) for one in done]
+
+
+def _blocked(plan: RolloutPlan, evidence: Evidence) -> _Found:
+    quality, done, look = plan.quality, _complete(plan, evidence), last_look(plan, evidence)
     alarm = blocks.log_alarm(done, quality.margin) / math.log(2 / quality.alpha)
     if look is None:
         told = f"{len(done)} of {quality.blocks} blocks are complete"

@@ -171,12 +171,11 @@ def test_a_pair_that_is_none_is_counted_as_such(broken):
 
 
 def test_losses_are_those_the_plan_names():
-    assert loss_of("error", Task.CLASSIFICATION, 1.0, 0.5) == 1.0
-    assert loss_of("error", Task.CLASSIFICATION, 0.0, 0.5) == 0.0
-    assert loss_of("absolute", Task.REGRESSION, -2.0, 1.5) == 3.5
-    assert loss_of("squared", Task.REGRESSION, -2.0, 1.0) == 9.0
-    assert loss_of("squared", Task.REGRESSION, 0.0, 1e200) is None
-    assert loss_of("absolute", Task.CLASSIFICATION, 1.0, 0.5) is None
+    assert loss_of("error", Task.CLASSIFICATION)(1.0, 0.5) == 1.0
+    assert loss_of("error", Task.CLASSIFICATION)(0.0, 0.5) == 0.0
+    assert loss_of("absolute", Task.REGRESSION)(-2.0, 1.5) == 3.5
+    assert loss_of("squared", Task.REGRESSION)(-2.0, 1.0) == 9.0
+    assert loss_of("squared", Task.REGRESSION)(0.0, 1e200) is None
 
 
 def test_evidence_of_two_plans_differs_in_their_unit_alone():

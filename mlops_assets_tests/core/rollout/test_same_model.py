@@ -1,8 +1,8 @@
 """Real flights, real predictions, the real evidence and judge: what becomes of a model as good, better, and worse.
 
-Models of the first twelve weeks answer the twenty-two that follow; requests fall on the arms by aircraft, and both arms
+Models of the first eight weeks answer the sixteen that follow; requests fall on the arms by aircraft, and both arms
 fail by the same chance. A run begins on a random day, climbs the declared ladder as the verdicts allow, and ends after
-eight weeks.
+five weeks.
 """
 
 from collections import Counter
@@ -30,8 +30,8 @@ from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 
 pytestmark = pytest.mark.slow
 LANDING = Path(__file__).parents[3] / "data" / "landing" / "flight_delays"
-WEEKS = FLIGHT_DELAYS.partitions.keys()[:34]
-TRAINED, DAYS = 12, 56
+WEEKS = FLIGHT_DELAYS.partitions.keys()[:24]
+TRAINED, DAYS = 8, 35
 PLAN = FLIGHT_DELAYS.rollout
 BAD = {"error": 0.004, "slow": 0.01}  # of the calls of either arm
 NONE = frozenset[str]()
@@ -69,13 +69,13 @@ def answers(flights: pd.DataFrame) -> dict[str, np.ndarray]:
 
     def of(chosen, label=label, seed=1):
         model = replace(FLIGHT_DELAYS.model, seed=seed)
-        # as the search would choose: without it nothing in this model is random
-        estimator = replace(model.estimator, params={**model.estimator.params, "max_features": 0.5})
+        # as the search would choose: without it nothing in this model is random; fewer trees, to be quick
+        estimator = replace(model.estimator, params={**model.estimator.params, "max_features": 0.5, "max_iter": 80})
         use_case = replace(FLIGHT_DELAYS, model=model)
         chosen = (chosen & known).to_numpy()
         return fitted(use_case, estimator, encoder, rows[chosen], label[chosen]).predict_encoded(rows[asked])
 
-    with threads(2):
+    with threads(1):
         return {
             "model": of(known),
             "another seed": of(known, seed=2),
@@ -164,14 +164,6 @@ def test_models_as_good_as_the_champion_are_rolled_back_in_at_most_alpha_of_200_
         world = World(flights, days, answers[champion], answers[challenger])
         runs += [world.run(seed) for seed in range(50 * at, 50 * at + 50)]
     shadows = [left for _, _, _, left in runs if left is not None]
-    print(
-        ended(runs),
-        Counter(stage for stage, *_ in runs),
-        np.median(shadows),
-        len(shadows),
-        [[ended(runs[a : a + 50]), sum(l is not None for *_, l in runs[a : a + 50])] for a in (0, 50, 100, 150)],
-        [j.sentence for _, j, _, _ in runs if j.verdict is Verdict.FAIL],
-    )
 
     assert ended(runs)[Verdict.FAIL] / 200 <= PLAN.quality.alpha
     assert not any(judgement.fault for _, judgement, _, _ in runs)
@@ -182,20 +174,18 @@ def test_models_as_good_as_the_champion_are_rolled_back_in_at_most_alpha_of_200_
 def test_a_better_model_leaves_shadow_at_the_first_look(flights, answers, days, champion):
     world = World(flights, days, answers[champion], answers["model"])
     runs = [world.run(seed) for seed in range(20)]
-    print(champion, ended(runs), [left for *_, left in runs], Counter(s for s, *_ in runs))
 
     assert ended(runs)[Verdict.FAIL] == 0
     assert sum(left == 16 for _, _, _, left in runs) >= 18
 
 
 @pytest.mark.parametrize(
-    ("challenger", "share", "within"), [("labels mixed", 0.6, 56), ("baseline", 1.0, 16), ("nonsense", 1.0, 6)]
+    ("challenger", "share", "within"), [("labels mixed", 0.9, 30), ("baseline", 1.0, 16), ("nonsense", 1.0, 6)]
 )
 def test_a_worse_model_is_rolled_back_from_shadow(flights, answers, days, challenger, share, within):
     world = World(flights, days, answers["model"], answers[challenger])
     runs = [world.run(seed) for seed in range(20)]
     failed = [took for _, judgement, took, _ in runs if judgement.verdict is Verdict.FAIL]
-    print(challenger, ended(runs), failed, Counter(s for s, *_ in runs))
 
     assert {stage for stage, *_ in runs} == {Stage.SHADOW}
     assert len(failed) >= share * 20
