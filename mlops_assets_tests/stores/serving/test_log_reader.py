@@ -6,14 +6,17 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_assets.core.online.ordered import instant_us
 from mlops_assets.core.rollout.words import Arm, Pair, Seen
-from mlops_assets.stores.serving.log_sequence import STATEMENTS
+from mlops_assets.declare.promotion import Promotion
+from mlops_assets.stores.serving.log_sequence import STATEMENTS, block_of
 from mlops_assets.stores.serving.predictions import Answered, Batch, Failed, Labelled, Mirrored, PredictionLog, Record
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 from mlops_assets_tests.stores.serving.logged import AS_OF_US, DAY, ROLLOUT, answered, labelled, mirrored, put
@@ -109,11 +112,20 @@ def test_a_block_is_of_calendar_days_where_the_use_case_lives(
     tmp_path: Path, as_of: str, block: int | None, told: str
 ) -> None:
     log = PredictionLog(tmp_path, FLIGHT_DELAYS)
-    as_of_us = (datetime.fromisoformat(as_of) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    put(log, answered("a", as_of_us=as_of_us), mirrored("a"), labelled("a"))
+    put(log, answered("a", as_of_us=instant_us(datetime.fromisoformat(as_of))), mirrored("a"), labelled("a"))
 
     (pair,) = read(log, block=None if block is None else timedelta(days=block)).pairs
     assert pair.block == told
+
+
+@given(st.datetimes(datetime(1800, 1, 2), datetime(2200, 1, 1)), st.integers(1, 40))
+def test_blocks_are_those_the_gate_judges_by(moment: datetime, days: int) -> None:
+    zone = ZoneInfo(FLIGHT_DELAYS.partitions.timezone)
+    promotion = Promotion(metric="log_loss", margin=0, block=timedelta(days=days))
+    as_of = moment.replace(tzinfo=UTC)
+
+    told = promotion.block_of(as_of.astimezone(zone).date()).isoformat()
+    assert block_of(instant_us(as_of), promotion.block, zone) == told
 
 
 def test_a_rollout_is_read_from_its_first_record_on_and_without_others(log: PredictionLog) -> None:
