@@ -23,6 +23,7 @@ from mlops_assets.declare.modelling import Task
 from mlops_assets.declare.rollout import RATES, RolloutPlan
 
 _PARTS = 20  # losses are summed in units of 2^-20 of the margin: a millionth of what matters
+_LARGEST = 2.0**200  # of a loss in these units; beyond lies no answer, and squares that no float holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Evidence:
     shadow, at 1 the reverse, between them the answers by the arm that the request belonged to. `sums` by block, since
     the rollout began ("" where outcomes are independent). `bets`: where outcomes are independent and their loss is
     bounded, that the challenger's loss is below the margin, and that it is not above the champion's. `unusable` counts
-    pairs that are none: a label or an answer that is no number, or outside its range.
+    pairs that are none: a label or an answer that is no number, or outside its range, or absurdly large.
 
     >>> from mlops_assets.declare.rollout import Quality
     >>> plan = RolloutPlan(quality=Quality(loss="brier", margin=0.01))
@@ -107,7 +108,7 @@ class Evidence:
         loss = loss_of(self.loss, self.task)
         for pair in pairs:
             champion, challenger = loss(pair.label, pair.champion), loss(pair.label, pair.challenger)
-            if champion is None or challenger is None:
+            if champion is None or challenger is None or (champion + challenger) / unit > _LARGEST:
                 unusable += 1
                 continue
             block = self._block(pair.block)

@@ -170,6 +170,13 @@ def test_a_pair_that_is_none_is_counted_as_such(broken):
         assert (found.unusable, dict(found.sums)) == (1, {})
 
 
+def test_an_absurdly_large_loss_is_none():
+    plan = plan_of("squared")
+    found = Evidence.start(plan, Task.REGRESSION).fold([], [Pair(1, "2013-01-01", 0.0, 1e60, 1.0)])
+
+    assert (found.unusable, dict(found.sums)) == (1, {})
+
+
 def test_losses_are_those_the_plan_names():
     assert loss_of("error", Task.CLASSIFICATION)(1.0, 0.5) == 1.0
     assert loss_of("error", Task.CLASSIFICATION)(0.0, 0.5) == 0.0
