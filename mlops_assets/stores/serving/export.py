@@ -5,7 +5,7 @@ are told of for as long, and labels of ids that nobody answered.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import msgspec
@@ -51,11 +51,9 @@ _WEEK = (
     f"SELECT {', '.join(source for _, source in COLUMNS.values())}, p.features {_JOINED} "
     "WHERE p.as_of_us >= ? AND p.as_of_us < ? ORDER BY p.as_of_us, p.id"
 )
-# of an exported week, what has not changed since
-_DONE = (
-    f"SELECT p.id {_JOINED} WHERE p.as_of_us >= ? AND p.as_of_us < ? AND p.n <= ? "
-    "AND coalesce(m.n, 0) <= ? AND coalesce(l.n, 0) <= ? LIMIT ?"
-)
+# of an exported week, what came since
+_NEWER = f"SELECT 1 {_JOINED} WHERE p.as_of_us >= ? AND p.as_of_us < ? AND (p.n > ? OR m.n > ? OR l.n > ?) LIMIT 1"
+_EXPORTED = "SELECT id FROM prediction WHERE as_of_us >= ? AND as_of_us < ? AND n <= ? LIMIT ?"
 
 
 class Exported(NamedTuple):
@@ -108,62 +106,67 @@ class Archive:
     def export(self, week: str) -> Exported:
         """The predictions asked within a week (Monday, in the use case's time zone), by instant and id.
 
-        The same predictions, answers and labels give the same table. Raises DataError or Unavailable.
+        The same predictions, answers and labels give the same table. Raises DataError, also for a week that was
+        forgotten, or Unavailable.
         """
-        session = self._place.session()
-        try:
+        bounds = self._bounds_us(week)
+        with closing(self._place.session()) as session:
             session.begin(alone=False)
-            rows = session.rows(_WEEK, self._bounds_us(week))
+            gone = session.rows("SELECT data_version FROM exported WHERE week = ? AND forgotten = 1", [week])
+            rows = session.rows(_WEEK, bounds)
             up_to = max(session.rows(LAST)[0])
             session.rollback()
-        finally:
-            session.close()
+        if gone:
+            raise DataError(
+                f"{self._place.name}: week {week} was forgotten after it was exported as {gone[0][0]}, which stands: "
+                "read that data version."
+            )
         return Exported(table_of(self._use_case, rows), int(up_to))
 
     def note(self, week: str, exported: Exported, data_version: str) -> None:
         """Write down that a week's table is kept elsewhere, as that data version: what is in it may be forgotten."""
-        session = self._place.session()
-        try:
+        row = (week, *self._bounds_us(week), exported.up_to, data_version, 0)
+        with closing(self._place.session()) as session:
             session.begin(alone=True)
-            session.change("DELETE FROM exported WHERE week = ?", [week])
-            session.insert("exported", [(week, *self._bounds_us(week), exported.up_to, data_version)])
+            session.change("DELETE FROM exported WHERE week = ? AND forgotten = 0", [week])
+            session.insert("exported", [row])
             session.commit()
-        finally:
-            session.close()
 
     def forget(self, before_us: int) -> int:
-        """Forget predictions of weeks that ended by then, with all that is known of them; how many.
+        """Forget the predictions of weeks that ended by then, with all that is known of them; how many.
 
-        Only what an exported table holds; what came later waits for the next export. An id that is forgotten may be
-        answered anew, and a label that comes after it waits in vain. Failed requests until then are forgotten too.
+        Only weeks that were exported, whole: one of which anything came since waits for the next export. An id that is
+        forgotten may be answered anew, and a label that comes after it waits in vain. Failed requests until then are
+        forgotten too.
         """
-        session = self._place.session()
-        try:
-            weeks = session.rows("SELECT begins_us, ends_us, up_to FROM exported ORDER BY week")
-            count = sum(self._forget(session, week) for week in weeks if week[1] <= before_us)
+        with closing(self._place.session()) as session:
+            weeks = session.rows("SELECT week, begins_us, ends_us, up_to, forgotten FROM exported ORDER BY week")
+            count = sum(self._forget(session, *week) for week in weeks if week[2] <= before_us)
             session.begin(alone=True)
             self._keep_counting(session)
             session.change("DELETE FROM failed WHERE at_us < ?", [before_us])
             session.commit()
-        finally:
-            session.close()
         return count
 
-    def _forget(self, session: Session, week: Row) -> int:
-        begins_us, ends_us, up_to = week
+    def _forget(self, session: Session, week: str, begins_us: int, ends_us: int, up_to: int, forgotten: int) -> int:
+        session.begin(alone=True)
+        if not forgotten and session.rows(_NEWER, [begins_us, ends_us, up_to, up_to, up_to]):
+            session.rollback()
+            return 0
+        session.change("UPDATE exported SET forgotten = 1 WHERE week = ?", [week])
+        session.commit()
         count = 0
         while True:
             session.begin(alone=True)
-            ids = list(chain(*session.rows(_DONE, [begins_us, ends_us, up_to, up_to, up_to, _AT_ONCE])))
-            if ids:
-                self._keep_counting(session)
+            ids = [id for (id,) in session.rows(_EXPORTED, [begins_us, ends_us, up_to, _AT_ONCE])]
+            self._keep_counting(session)
             for table in ("mirrored", "label", "prediction") if ids else ():
                 marks = ", ".join("?" * len(ids))
                 session.change(f"DELETE FROM {table} WHERE id IN ({marks})", ids)  # noqa: S608  question marks
             session.commit()
-            if not ids:
-                return count
             count += len(ids)
+            if len(ids) < _AT_ONCE:
+                return count
 
     def _keep_counting(self, session: Session) -> None:
         """Numbers go on where they were, though the record of the last one may go."""

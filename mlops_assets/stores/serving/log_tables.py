@@ -31,7 +31,7 @@ CREATE TABLE failed(
 CREATE TABLE began(rollout {key} PRIMARY KEY, n {integer} NOT NULL){strict};
 CREATE TABLE exported(
     week {key} PRIMARY KEY, begins_us {integer} NOT NULL, ends_us {integer} NOT NULL, up_to {integer} NOT NULL,
-    data_version TEXT NOT NULL){strict};
+    data_version TEXT NOT NULL, forgotten {integer} NOT NULL){strict};
 CREATE TABLE forgotten(one {integer} PRIMARY KEY, up_to {integer} NOT NULL){strict}
 """
 TABLE_OF: dict[type[Record], str] = {Answered: "prediction", Mirrored: "mirrored", Labelled: "label", Failed: "failed"}

@@ -95,23 +95,37 @@ def test_a_feature_that_has_the_name_of_a_column_of_the_log_gets_another() -> No
     assert table.column_names[-1] == "feature_score" and case.kind_of(origin) is Kind.STRING
 
 
-def test_only_what_was_exported_is_forgotten(log: PredictionLog) -> None:
-    put(log, answered("done"), mirrored("done"), labelled("done"), answered("label comes late"))
+def test_only_a_week_that_was_exported_whole_is_forgotten(log: PredictionLog) -> None:
+    put(log, answered("a"), mirrored("a"), labelled("a"), answered("its label comes late"))
     put(log, answered("next", as_of_us=ENDS), Failed(request="x", status_code=400, reason="", at_us=BEGINS))
-    assert log.forget(ENDS + 1) == 0 and log.answered("done") is not None
+    assert log.forget(ENDS + 1) == 0 and log.answered("a") is not None
     assert log.failed(0) == {}
 
-    log.note_export(WEEK, log.export(WEEK), "0f1a")
-    put(log, labelled("label comes late"), answered("comes late"))
-    assert log.forget(ENDS - 1) == 0
-    assert log.forget(ENDS) == 1
-
-    assert log.answered("done") is None and log.label_of("done") is None
-    assert log.export(WEEK).table["id"].to_pylist() == ["comes late", "label comes late"]
-    assert log.answered("next") is not None
-
+    for late in (labelled("its label comes late"), mirrored("its label comes late"), answered("late")):
+        log.note_export(WEEK, log.export(WEEK), "0f1a")
+        put(log, late)
+        assert log.forget(ENDS) == 0
     log.note_export(WEEK, log.export(WEEK), "0f1b")
-    assert log.forget(ENDS) == 2 and log.export(WEEK).table.num_rows == 0
+    assert log.forget(ENDS - 1) == 0
+    assert log.forget(ENDS) == 3
+
+    assert log.answered("a") is None and log.label_of("a") is None
+    assert log.answered("next") is not None and log.export(NEXT).table.num_rows == 1
+
+
+def test_a_week_that_was_forgotten_is_not_exported_as_an_empty_one(log: PredictionLog) -> None:
+    put(log, answered("a"))
+    before = log.export(WEEK)
+    log.note_export(WEEK, before, "0f1a")
+    log.forget(ENDS)
+    put(log, answered("late"))
+
+    with pytest.raises(DataError, match="week 2013-07-01 was forgotten after it was exported as 0f1a, which stands"):
+        log.export(WEEK)
+    log.note_export(WEEK, before, "0f1b")
+    with pytest.raises(DataError, match="exported as 0f1a, which stands"):
+        log.export(WEEK)
+    assert log.forget(ENDS) == 0 and log.answered("late") is not None
 
 
 def test_a_cursor_goes_on_after_everything_was_forgotten(log: PredictionLog) -> None:
