@@ -92,9 +92,9 @@ def _seen(use_case: str) -> "Status":
         watch = Watch(rollouts, time.monotonic)
         until = time.monotonic() + _PATIENCE_S
         found = gathering.status(watch.current())
-        while not watch.current().alive and time.monotonic() < until:
+        while not (watch.current().alive and all(peer.heard for peer in found.peers)) and time.monotonic() < until:
             time.sleep(0.1)
-        found = gathering.status(watch.current())
+            found = gathering.status(watch.current())
         log.close()
     return found
 
@@ -132,7 +132,7 @@ def _print(found: "Status") -> None:
         out.print(f"{event.epoch:>4}  {event.kind:<12}", end="", markup=False)
         out.print(f"{event.why}  ({event.who}, {ago} ago)", markup=False)
     out.print()
-    peers = [(peer.name, str(peer.epoch), f"{span(peer.heard_s)} ago",
+    peers = [(peer.name, str(peer.epoch), peer.sign,
               "; ".join(f"{version_name(version)} {slot}" for version, slot in sorted(peer.slots.items())))
              for peer in found.peers]  # fmt: skip
     out.print(_grid(("gateway", "epoch", "heard", "models"), peers) if peers else "No gateway has been heard of.")

@@ -3,6 +3,7 @@
 Here belongs reading. What is shown follows from the events, never from a row that somebody may have changed.
 """
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 
@@ -12,6 +13,7 @@ from mlops_assets.core.rollout.words import Stage
 from mlops_assets.declare.errors import MlopsError
 from mlops_assets.gateway.status import wording
 from mlops_assets.gateway.status.record import Answerer, Bar, Decision, Live, Peer, Status
+from mlops_assets.stores.serving.heartbeats import Gateway
 from mlops_assets.stores.serving.lease import Silence
 from mlops_assets.stores.serving.log_reader import Recent
 from mlops_assets.stores.serving.rollouts import Rollouts
@@ -48,11 +50,7 @@ class Gathering:
         now = self._clock_us()
         standing, lease = self._rollouts.standing(), self._rollouts.leases.look()
         row, plan = standing.row, standing.terms.plan if standing.terms else None
-        peers = tuple(
-            Peer(name=one.name, epoch=one.epoch, slots=dict(one.slots),
-                 heard_s=self._silence.unchanged(f"gateway {one.name}", one.beats))
-            for one in self._rollouts.heartbeats.all()
-        )  # fmt: skip
+        peers = tuple(map(self._peer, self._rollouts.heartbeats.all()))
         controller_s = self._silence.unchanged("controller", lease) if lease else None
         bars, unfit = self._bars(standing)
         live, unread = self._live(now)
@@ -82,6 +80,11 @@ class Gathering:
             controller_s=controller_s,
             waiting=row.waiting,
         )  # fmt: skip
+
+    def _peer(self, one: Gateway) -> Peer:
+        sign = f"gateway {one.name}", one.beats
+        silent_s, heard = self._silence.unchanged(*sign), math.isfinite(self._silence.of(*sign))
+        return Peer(name=one.name, epoch=one.epoch, heard=heard, silent_s=silent_s, slots=dict(one.slots))
 
     def _bars(self, standing: Standing) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
         """The measures of the running stage by the evidence the controller has kept, and why it cannot be trusted."""

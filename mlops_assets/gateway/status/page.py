@@ -181,7 +181,7 @@ def _decision(one: Decision, now_us: int) -> Html:
 
 
 def _peers(status: Status) -> Html:
-    rows = [[peer.name, _epoch(peer, status.epoch), f"{span(peer.heard_s)} ago", _slots(peer)] for peer in status.peers]
+    rows = [[peer.name, _epoch(peer, status.epoch), peer.sign, _slots(peer)] for peer in status.peers]
     return _table(("gateway", "epoch", "heard", "models"), rows, "No gateway has been heard of.")
 
 

@@ -75,12 +75,21 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """A gateway: the epoch it has seen, how many seconds ago it was heard of, model version -> what its slot is."""
+    """A gateway: the epoch it has seen, for how many seconds it was not heard of, model version -> what its slot is.
+
+    `heard` is False while no sign of life was met since one looks: it may be dead for longer.
+    """
 
     name: str
     epoch: int
-    heard_s: float
+    heard: bool
+    silent_s: float
     slots: Mapping[int, str]
+
+    @property
+    def sign(self) -> str:
+        """When it was last heard of, in words."""
+        return f"{span(self.silent_s)} ago" if self.heard else f"not in the last {span(self.silent_s)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,8 +96,8 @@ def faults(routing: Routing, row: Row, controller_s: float | None, peers: Sequen
         found.append(f"The share is frozen: {row.held}.")
     silent = 10.0 if routing.plan is None else routing.plan.silence.total_seconds()
     for peer in peers:
-        if silent < peer.heard_s < _LONG_GONE_S:
-            found.append(f"Gateway {peer.name} has not been heard of for {span(peer.heard_s)}.")
+        if silent < peer.silent_s < _LONG_GONE_S:
+            found.append(f"Gateway {peer.name} has not been heard of for {span(peer.silent_s)}.")
         for version, slot in sorted(peer.slots.items()):
             if slot.startswith("refused") and version in row.warm:
                 found.append(f"Gateway {peer.name} cannot load {version_name(version)}: {slot}.")
