@@ -23,6 +23,7 @@ from mlops_assets.cli import (
     serve,
     store,
     trace,
+    traffic,
     training_set,
     why,
 )
@@ -50,6 +51,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("history")(history.history)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
+app.command("traffic")(traffic.traffic)
 app.command("rollback")(rollback.rollback)
 app.add_typer(rollout.app, name="rollout")
 
