@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from mlops_assets.core.rollout.words import Arm
 from mlops_assets.declare.errors import DataError
 
 ID_LONGEST, TEXT_LONGEST = 128, 1_000
+_ARMS = tuple(arm.value for arm in Arm)
 # an instant has a calendar day in every time zone
 _EARLIEST_US, _LATEST_US = -(10**16), 10**17  # the years 1653 and 5138
 
@@ -129,14 +131,16 @@ def _checked(record: Record) -> Record:
         _check_number("score", record.id, record.score)
         if not _EARLIEST_US < record.as_of_us < _LATEST_US:
             raise DataError(f"prediction {record.id!r}: as_of_us == {record.as_of_us}, must be us since 1970.")
-        texts = record.request, record.unit, record.reason
-        if (cut := tuple(map(plain, texts))) != texts:
-            return msgspec.structs.replace(record, request=cut[0], unit=cut[1], reason=cut[2])
+        _check_arm("assigned", record.id, record.assigned)
+        request, unit, reason = plain(record.request), plain(record.unit), plain(record.reason)
+        if request is not record.request or unit is not record.unit or reason is not record.reason:
+            return msgspec.structs.replace(record, request=request, unit=unit, reason=reason)
     elif isinstance(record, Failed):
         return msgspec.structs.replace(record, request=plain(record.request), reason=plain(record.reason))
     elif isinstance(record, Mirrored):
         check_id("id", record.id)
         _check_number("score", record.id, record.score)
+        _check_arm("arm", record.id, record.arm)
     else:
         check_id("id", record.id)
         _check_number("label", record.id, record.label)
@@ -164,6 +168,11 @@ def check_id(name: str, given: str) -> str:
 def _check_number(name: str, id: str, value: float | None) -> None:
     if value is not None and not math.isfinite(value):
         raise DataError(f"prediction {id!r}: {name} == {value}, must be finite: an answer that is none is None.")
+
+
+def _check_arm(name: str, id: str, value: str) -> None:
+    if value not in _ARMS:
+        raise DataError(f"prediction {id!r}: {name} == {value!r}, must be one of {_ARMS}.")
 
 
 def same_request(one: Answered, other: Answered) -> bool:

@@ -99,6 +99,13 @@ def test_a_number_that_is_none_is_no_answer(tmp_path: Path, value: float) -> Non
         log.put([answered("a", as_of_us=2**63)])
 
 
+def test_an_arm_that_is_none_is_refused(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path, FLIGHT_DELAYS)
+    for record in (answered("a", assigned="Champion"), mirrored("a", arm="")):
+        with pytest.raises(DataError, match=r"must be one of \('champion', 'challenger'\)"):
+            log.put([record])
+
+
 def test_a_reason_of_whatever_an_exception_says_is_made_plain(log: PredictionLog) -> None:
     assert put(log, answered("a", reason="broken:\n\0\ud800" + "x" * 5_000, unit="\0")) == ["written"]
 
