@@ -100,7 +100,7 @@ def _seen(use_case: str) -> "Status":
 
 
 def _print(found: "Status") -> None:
-    from mlops_assets.gateway.status.record import percent, span, version_name
+    from mlops_assets.gateway.status.record import LIVE_S, percent, span, version_name
 
     for fault in found.faults:
         out.print("[bold red]! [/]", end="")
@@ -124,7 +124,7 @@ def _print(found: "Status") -> None:
         out.print()
         out.print(_grid(("arm", "version", "calls", "bad", "p50", "p99"), [
             (f"{one.arm}{', in shadow' if one.mirrored else ''}", str(one.version),
-             f"{one.calls:,} in {span(one.seconds)}", percent(one.bad_share), f"{one.p50_ms:.3g} ms",
+             f"{one.calls:,} in {span(LIVE_S)}", percent(one.bad_share), f"{one.p50_ms:.3g} ms",
              f"{one.p99_ms:.3g} ms") for one in found.live]))  # fmt: skip
     out.print()
     for event in found.decisions:

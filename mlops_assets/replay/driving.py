@@ -118,7 +118,7 @@ class _Drive:
                     await self._feeding.put(moment)
                 else:
                     self._held.append(moment)
-            await self._send_held(self._played.at_us)
+            await self._send_held(due or 0)
             for _ in range(self._course.concurrency):
                 await self._asking.put(None)
             await self._feeding.put(None)

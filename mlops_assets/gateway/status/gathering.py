@@ -12,14 +12,13 @@ from mlops_assets.core.rollout.standing import Standing
 from mlops_assets.core.rollout.words import Stage
 from mlops_assets.declare.errors import MlopsError
 from mlops_assets.gateway.status import wording
-from mlops_assets.gateway.status.record import Answerer, Bar, Decision, Live, Peer, Status
+from mlops_assets.gateway.status.record import LIVE_S, Answerer, Bar, Decision, Live, Peer, Status
 from mlops_assets.stores.serving.heartbeats import Gateway
 from mlops_assets.stores.serving.lease import Silence
 from mlops_assets.stores.serving.log_reader import Recent
 from mlops_assets.stores.serving.rollouts import Rollouts
 from mlops_assets.stores.serving.watch import Routing
 
-LIVE_S = 60.0  # the span of the live numbers
 _DECISIONS = 12
 
 
@@ -108,7 +107,6 @@ def _live(one: Recent) -> Live:
         arm=one.arm,
         version=one.version,
         mirrored=one.mirrored,
-        seconds=LIVE_S,
         calls=one.calls,
         bad_share=min(sum(one.bad.values()) / one.calls, 1.0),  # one call may be bad in two ways
         p50_ms=one.p50_us / 1e3,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_assets.gateway.status.markup import Html, el, joined, raw
-from mlops_assets.gateway.status.record import Bar, Decision, Live, Peer, Status, percent, span, version_name
+from mlops_assets.gateway.status.record import LIVE_S, Bar, Decision, Live, Peer, Status, percent, span, version_name
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "page.css").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def main(status: Status) -> Html:
         _section("who", "Who answers", _who(status)),
         _section("ladder", "The way to 100 %", _ladder(status), el("p", status.waits_for, class_="waits")),
         _section("evidence", "Evidence", *_evidence(status.bars)),
-        _section("live", "Live", _live(status.live)),
+        _section("live", f"The last {span(LIVE_S)}", _live(status.live)),
         _section("decisions", "Last decisions", _decisions(status)),
         _section("gateways", "Gateways", _peers(status)),
         el("footer", _footer(status)),
@@ -157,11 +157,11 @@ def _toward(goal: str, way: float, kind: str) -> Html:
 def _live(arms: Sequence[Live]) -> Html:
     rows = [
         [f"{arm.arm}{', in shadow' if arm.mirrored else ''} ({version_name(arm.version)})",
-         f"{arm.calls:,} in {span(arm.seconds)}", percent(arm.bad_share),
+         f"{arm.calls:,}", percent(arm.bad_share),
          f"{arm.p50_ms:.3g} ms", f"{arm.p99_ms:.3g} ms"]
         for arm in arms
     ]  # fmt: skip
-    return _table(("arm", "calls", "bad", "p50", "p99"), rows, "Nobody has asked lately.")
+    return _table(("arm", "calls", "bad", "p50", "p99"), rows, "Nobody has asked.")
 
 
 def _decisions(status: Status) -> Html:

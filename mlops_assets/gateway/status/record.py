@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from mlops_assets.declare.errors import DataError
 
+LIVE_S = 60.0  # the span of the live numbers
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answerer:
@@ -47,7 +49,7 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """The calls of one model in one arm in the last `seconds`: how many, the share (0..1) of bad ones, scoring in ms.
+    """The calls of one model in one arm in the last LIVE_S: how many, the share (0..1) of bad ones, scoring in ms.
 
     `mirrored`: nobody waited for them (shadow).
     """
@@ -55,7 +57,6 @@ class Live:
     arm: str
     version: int
     mirrored: bool
-    seconds: float
     calls: int
     bad_share: float
     p50_ms: float

@@ -25,7 +25,7 @@ def standing(row: Row, share: float, now_us: int) -> str:
         Stage.CANARY: f"{challenger} answers {percent(share)} of the requests, {champion} the rest",
         Stage.SOAK: f"{challenger} answers everything; {champion} answers in shadow, ready to take over",
         Stage.FINALIZED: f"{champion} is final and answers everything",
-        Stage.ROLLED_BACK: f"{champion} answers everything; what was on its way has been taken out",
+        Stage.ROLLED_BACK: f"{champion} answers everything again",
         Stage.REJECTED: f"{champion} answers everything; what was on its way could not be loaded",
     }[row.stage]
     if row.share != share:
