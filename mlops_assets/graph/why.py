@@ -16,7 +16,9 @@ from mlops_assets.graph.features import feature_step
 from mlops_assets.graph.ingest import arrived, raw_inputs, raw_step, validated_step
 from mlops_assets.graph.monitoring import drift_step
 from mlops_assets.graph.online import FeatureStore, online_step
+from mlops_assets.graph.predictions import predictions_step
 from mlops_assets.graph.registry import registry_inputs, registry_step
+from mlops_assets.graph.rollout import rollout_step
 from mlops_assets.graph.standing import standing_entry
 from mlops_assets.graph.training import training_step, trial_action, trial_step
 from mlops_assets.stores.actions import action_of, known
@@ -24,6 +26,12 @@ from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.refs import Ref
 from mlops_assets.stores.settings import Settings
 
+# what is asked of somebody else in every run, and whom
+ASKED = {
+    "online_features": "whether the week is there is asked of the online store itself, which does only what is left",
+    "rollout": "how far it has come is asked of the gateways' own database",
+    "predictions": "what was answered is asked of the gateways' log",
+}
 REUSED, ANEW, ALWAYS, UNKNOWN = "reused", "made anew", "run every time", "unknown"
 
 
@@ -54,7 +62,8 @@ class Explanation:
 def steps(use_case: UseCase) -> dict[str, Step]:
     """Every step of a use case by the artifact it makes, in the order of the lifecycle."""
     made: list[Callable[[UseCase], Step]] = [
-        raw_step, validated_step, online_step, feature_step, training_step, registry_step, catalogue_step, drift_step,
+        raw_step, validated_step, online_step, feature_step, training_step, registry_step, rollout_step,
+        predictions_step, catalogue_step, drift_step,
     ]  # fmt: skip
     return {step.artifact: step for step in (make(use_case) for make in made)}
 
@@ -76,9 +85,8 @@ def explain(use_case: UseCase, artifact: str, partition: str, places: Settings) 
         now = step.action(partition, inputs_now(step, partition, store, places))
     except MlopsError as refused:
         return Explanation(verdict=UNKNOWN, reason=f"a run would fail: {refused}", against="", changes=(), **fixed)
-    if artifact == "online_features":
-        reason = "whether the week is there is asked of the online store itself, which does only what is left"
-        return Explanation(verdict=ALWAYS, reason=reason, against="", changes=(), **fixed)
+    if artifact in ASKED:
+        return Explanation(verdict=ALWAYS, reason=ASKED[artifact], against="", changes=(), **fixed)
     if (found := stored(store, now)) is not None:
         reason = f"code, configuration, libraries and inputs are those of {found[0].at}"
         return Explanation(verdict=REUSED, reason=reason, against=found[0].at, changes=(), **fixed)

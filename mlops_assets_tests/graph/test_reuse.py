@@ -37,7 +37,7 @@ def anew(monkeypatch: pytest.MonkeyPatch) -> Anew:
         assert reason(result) == ""
         assert set(told) == set(STAGES.get(job, LIFECYCLE))
         made = {artifact.partition(".")[0] for artifact in work}
-        assert {artifact for artifact, known in told.items() if not known} - {"online_features"} == made - {"trial"}
+        assert {artifact for artifact, known in told.items() if not known} - set(why.ASKED) == made - {"trial"}
         return made
 
     return run
