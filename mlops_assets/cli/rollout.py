@@ -3,10 +3,12 @@
 Nothing here lets more users see a challenger: that takes evidence, which no command can give.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table as Grid
@@ -14,6 +16,8 @@ from rich.table import Table as Grid
 from mlops_assets.cli.operating import Json, Name, Url, Why, ask, now_us, rollouts_of, who
 from mlops_assets.cli.printing import as_json, out
 from mlops_assets.cli.rollback import name
+from mlops_assets.declare.errors import DataError
+from mlops_assets.declare.rollout import RATES
 from mlops_assets.stores.settings import settings
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The rollout of a use case: where it stands, and the operator's brake.")
 _WIDTH = 40  # characters of the bar that shows who answers
+_SPANS = {60: "minute", 3600: "hour", 86_400: "day", 604_800: "week"}
+_ENOUGH = 500  # answers that say how many are asked
 _PATIENCE_S = 2.5  # a controller gives a sign of life at least every second
 
 
@@ -58,6 +64,76 @@ def resume(use_case: Name, why: Why = "resumed by hand", url: Url = "", json: Js
 def abort(use_case: Name, why: Why = "aborted by hand", url: Url = "", json: Json = False) -> None:
     """Take out the challenger that is on its way; the champion answers everything at the next request."""
     _do("abort", use_case, why, url, json)
+
+
+@app.command()
+def plan(
+    use_case: Name,
+    per_second: Annotated[float | None, typer.Option(min=1e-6, help="requests (default: as of late)")] = None,
+    error_rate: Annotated[float | None, typer.Option(min=0.0, max=0.99, help="bad answers, 0..1 (as of late)")] = None,
+    labels_per_day: Annotated[float | None, typer.Option(min=1e-6, help="outcomes told (default: all)")] = None,
+    noise: Annotated[float | None, typer.Option(min=1e-12, help="sd of the loss difference of equal models")] = None,
+    json: Json = False,
+) -> None:
+    """How long each stage will need, for a challenger that is as good as the champion; a worse one never gets there.
+
+    Traffic and bad answers are those of the prediction log, unless they are given.
+    """
+    from mlops_assets.cli.use_case import declared_named
+    from mlops_assets.core.rollout.planner import plan_ahead
+
+    declared = declared_named(use_case)
+    source = "as given"
+    if per_second is None or error_rate is None:
+        seen, bad, source = _of_late(use_case)
+        per_second, error_rate = per_second or seen, bad if error_rate is None else error_rate
+    ahead = plan_ahead(declared.rollout, per_second=per_second, error_rate=error_rate, labels_per_day=labels_per_day,
+                       noise=noise)  # fmt: skip
+    if json:
+        as_json({"per_second": per_second, "error_rate": error_rate, "source": source,
+                 "stages": [_finite(asdict(one) | {"stage": one.stage.value}) for one in ahead]})  # fmt: skip
+        return
+    out.print(f"{use_case} at {per_second:,.4g} requests/s, {100 * error_rate:.3g} % of them bad ({source}), "
+              "for a challenger as good as the champion:", markup=False)  # fmt: skip
+    for one in ahead:
+        stage = f"{one.stage.value.lower()} {100 * one.share:g} %" if one.share else one.stage.value.lower()
+        out.print(f"{stage:<12} {_long(one.seconds)}, in 9 of 10 cases {_long(one.seconds_90)}; users get "
+                  f"{one.answers:,.0f} of its answers", markup=False)  # fmt: skip
+        out.print(f"{'':<12} {one.needs}", style="dim", markup=False)
+    together, answers = sum(one.seconds for one in ahead), sum(one.answers for one in ahead)
+    out.print(f"{'together':<12} {_long(together)}; users get {answers:,.0f}", markup=False)
+
+
+def _of_late(use_case: str) -> tuple[float, float, str]:
+    """(requests a second, share of bad answers of the worst rate, which span) by the log. Raises DataError."""
+    from mlops_assets.stores.serving.log_places import place
+    from mlops_assets.stores.serving.log_reader import MOST_RECENT, Reader
+
+    remedy = "give --per-second and --error-rate"
+    log = Reader(place(settings(os.environ).serving, use_case, create=False), "UTC")
+    try:
+        for seconds, span in _SPANS.items():
+            answered = [one for one in log.recent(now_us() - seconds * 1_000_000) if not one.mirrored]
+            calls = sum(one.calls for one in answered)
+            if _ENOUGH <= calls < MOST_RECENT or (calls and seconds == max(_SPANS)):
+                worst = max(sum(one.bad.get(rate, 0) for one in answered) for rate in RATES)
+                return calls / seconds, min(worst / calls, 0.99), f"{calls:,} answers of the last {span}"
+    except DataError as unread:
+        raise DataError(f"nobody knows what {use_case} is asked: {unread} Or {remedy}.") from unread
+    finally:
+        log.close()
+    raise DataError(f"nobody knows what {use_case} is asked: too few or too many asked of late to tell: {remedy}.")
+
+
+def _long(seconds: float) -> str:
+    from mlops_assets.gateway.status.record import span
+
+    return span(seconds) if math.isfinite(seconds) else "never"
+
+
+def _finite(record: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity: null."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
 
 
 def _do(command: str, use_case: str, why: str, url: str, json: bool) -> None:

@@ -9,9 +9,13 @@ import typer
 from typer.testing import CliRunner
 
 from mlops_assets.cli import rollout
+from mlops_assets.cli.operating import now_us
 from mlops_assets.core.rollout.words import Stage
 from mlops_assets.declare.errors import DataError
+from mlops_assets.stores.serving.predictions import PredictionLog
+from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 from mlops_assets_tests.gateway.rolling import Rolling
+from mlops_assets_tests.stores.serving.logged import answered
 
 app = typer.Typer()
 app.add_typer(rollout.app, name="rollout")
@@ -94,3 +98,30 @@ def test_the_status_as_json_reads_back(rolling: Rolling) -> None:
 def test_a_status_without_rollouts_is_refused(rolling: Rolling) -> None:
     with pytest.raises(DataError, match="no rollout was ever opened"):
         told("status", "flight_delays")
+
+
+def test_a_plan_says_how_long_each_stage_needs_at_the_assumed_traffic(rolling: Rolling) -> None:
+    said = told("plan", "flight_delays", "--per-second", "1", "--error-rate", "0.001")
+
+    assert "1 requests/s, 0.1 % of them bad (as given)" in said
+    assert [line.split("  ")[0] for line in said.splitlines()[1::2]] == [
+        "shadow", "canary 5 %", "canary 25 %", "canary 50 %", "soak 100 %", "together"]  # fmt: skip
+    assert "14 complete blocks of 1 day" in said
+
+
+def test_a_plan_by_the_log_tells_what_it_rests_on(rolling: Rolling, tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path / "serving", FLIGHT_DELAYS)
+    bad = {0: "slow", 1: "slow,error"}
+    log.put([answered(str(n), answered_us=now_us(), bad=bad.get(n, "")) for n in range(600)]).result(30)
+    log.close()
+
+    found = json.loads(told("plan", "flight_delays", "--json"))
+
+    assert (found["per_second"], found["error_rate"]) == (10.0, 2 / 600)
+    assert found["source"] == "600 answers of the last minute"
+    assert [stage["stage"] for stage in found["stages"]] == ["SHADOW", "CANARY", "CANARY", "CANARY", "SOAK"]
+
+
+def test_a_plan_without_traffic_says_that_it_cannot_know(rolling: Rolling) -> None:
+    with pytest.raises(DataError, match="give --per-second and --error-rate"):
+        told("plan", "flight_delays")

@@ -156,14 +156,14 @@ def percent(share: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A span of time in the largest unit that leaves a number of 1 or more.
+    """A span of time in the largest unit of which there is more than one and a half.
 
-    >>> span(0.42), span(59.9), span(3600), span(200_000)
-    ('0.4 s', '59 s', '60 min', '55 h')
+    >>> span(0.42), span(59.9), span(3600), span(9000), span(200_000)
+    ('0.4 s', '59 s', '60 min', '2.5 h', '2.3 d')
     """
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
-    for size, unit, least in ((1, "s", 0), (60, "min", 90), (3600, "h", 90 * 60), (86_400, "d", 72 * 3600)):
-        if seconds >= least:
-            found = f"{int(seconds // size)} {unit}"
+    found = ""
+    for size, unit in ((1, "s"), (60, "min"), (3600, "h"), (86_400, "d")):
+        number = max(seconds, 0.0) / size
+        if not found or number >= 1.5:
+            found = f"{int(number)} {unit}" if number >= 10 else f"{number:.1f} {unit}"
     return found
