@@ -98,7 +98,8 @@ def test_a_final_model_is_champion_in_ledger_lineage_and_tracker_and_its_page_te
     assert [row["share"] for row in decisions if row["decision"] in ("ADVANCED", "FINALIZED")] == [
         0.05, 0.25, 0.5, 1.0, 1.0
     ]  # fmt: skip
-    assert all(told["judgement"]["verdict"] == "PASS" for told in found["certified"])
+    assert [told["verdict"] for told in found["judged"]] == ["PASS"] * 5
+    assert {"share_plot", "evidence_plot"} <= set(world.store.load(f"{NAME}/rollout", FIRST).blobs)
     with Records(world.places.records) as records:
         assert records.aliases(NAME)["champion"] == 1
         row = records.lineage.get(NAME, 1)
