@@ -19,7 +19,7 @@ from mlops_assets.core.rollout.standing import Standing
 from mlops_assets.core.rollout.state import Row
 from mlops_assets.core.rollout.terms import Terms
 from mlops_assets.core.versions import canonical_json
-from mlops_assets.declare.errors import DamagedError, MlopsError
+from mlops_assets.declare.errors import DamagedError, IllegalTransition, MlopsError
 from mlops_assets.declare.modelling import Task
 from mlops_assets.declare.rollout import RolloutPlan
 from mlops_assets.stores.crashpoints import reach
@@ -187,7 +187,10 @@ class Rollouts:
         if wrong := missing(standing, events):
             raise DamagedError(f"{wrong}.")
         for event in events[1:] if standing.row.epoch else events:
-            standing = standing.after(event)
+            try:
+                standing = standing.after(event)
+            except IllegalTransition as forged:
+                raise DamagedError(f"{str(forged)[:-1]}: compare with a backup and put back what is right.") from forged
         self._known = standing
         return standing
 

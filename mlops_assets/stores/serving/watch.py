@@ -14,12 +14,12 @@ from mlops_assets.core.rollout.state import Row
 from mlops_assets.core.rollout.words import Arm
 from mlops_assets.declare.errors import MlopsError
 from mlops_assets.declare.rollout import RolloutPlan
+from mlops_assets.stores.serving.database import Unavailable
 from mlops_assets.stores.serving.lease import Lease, Silence
 from mlops_assets.stores.serving.rollouts import Rollouts, columns_of, missing, peek, read_events
 
-_RETRY_S = (
-    0.2  # what does not answer, or does not hold, is looked at again this much later: requests do not wait for it
-)
+# what does not answer, or does not hold on a server, is read again this much later: no request waits for it
+_RETRY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Watch:
         self._silence = Silence(monotonic)
         self._changes: Callable[[], object] | None = None
         self._seen: object = None
-        self._fault, self._again = "nothing was read yet", -float("inf")
+        self._fault, self._away, self._again = "nothing was read yet", False, -float("inf")
         self._routing: Routing | None = None
         self._made_of: tuple[object, ...] = ()
 
@@ -70,27 +70,30 @@ class Watch:
 
     def _look(self) -> None:
         """Read what changed since the last look."""
-        if self._fault and self._monotonic() < self._again:
+        if self._away and self._monotonic() < self._again:
             return
+        seen: object = None
         try:
             if self._changes is None:
                 self._changes = self._rollouts.database.changes()
             seen = self._changes()
-            if seen == self._seen and not self._fault:
+            if seen == self._seen:
                 return
-            fault, self._seen = self._read(), seen
+            self._fault, self._away = self._read(), False
+            self._seen = seen
         except (MlopsError, ValueError, TypeError) as refused:
-            fault = str(refused)
-        self._fault = fault
-        if fault:
+            self._fault, self._away = str(refused), isinstance(refused, Unavailable)
+            self._seen = None if self._away else seen
+        if self._fault:
             self._again = self._monotonic() + _RETRY_S
 
     def _read(self) -> str:
         """What is wrong with row and events as they are; "" when they hold."""
         with self._rollouts.database.glancing() as connection:
             columns, self._lease = peek(connection, self._rollouts.use_case)
-        if columns == self._columns and not self._fault:
-            return ""
+        waits = self._rollouts.database.server and self._monotonic() < self._again  # there every look is a read
+        if columns == self._columns and (waits or not self._fault):
+            return self._fault
         with self._rollouts.database.reading() as connection:  # one moment: the row belongs to the events
             self._columns, _ = peek(connection, self._rollouts.use_case)
             events = read_events(connection, self._rollouts.use_case, self._standing.row.epoch - 1)
