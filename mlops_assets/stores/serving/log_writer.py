@@ -141,7 +141,7 @@ class Writer:
             session.commit()
         except MlopsError:
             session.close()
-            self._session = None
+            self._session, self._begun = None, set()  # the next may be of another file
             raise
         except BaseException:
             session.rollback()

@@ -320,6 +320,7 @@ def test_a_file_that_was_taken_away_takes_no_more_answers(tmp_path: Path) -> Non
         log.answered("a")
 
     assert put(log, answered("c")) == ["written"]  # a new one
+    assert len(log.since(None, 10, rollout="1-2", block=None).seen) == 1
     with pytest.raises(DamagedError, match="ends at record 1, before record 2 that was read from it"):
         log.since(cursor, 10, rollout="1-2", block=None)
 
