@@ -69,11 +69,12 @@ class Mirror:
             return 0
         with Records(self._where) as records:
             for event in fresh:
-                before, self._standing = self._standing.row, self._standing.after(event)
+                before, after = self._standing, self._standing.after(event)
                 if event.epoch > done:
-                    _tell(records, event, before, self._standing.row)
+                    _tell(records, event, before.row, after.row)
                     self._keep(event.epoch)
                     told += 1
+                self._standing = after
         return told
 
     def _quietly(self) -> None:
