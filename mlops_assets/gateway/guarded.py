@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mlops_assets.declare.errors import DataError, IllegalTransition
+from mlops_assets.declare.errors import DamagedError, DataError, IllegalTransition
 from mlops_assets.gateway.context import Gateway
 from mlops_assets.gateway.refusals import Refused, not_now
 from mlops_assets.gateway.replies import decoded
@@ -21,14 +21,14 @@ from mlops_assets.stores.serving import database, log_places
 
 Body = TypeVar("Body")
 Handler = Callable[[Gateway, str, Body], Awaitable[Any]]
-_UNAVAILABLE = (database.Unavailable, log_places.Unavailable)
+_UNAVAILABLE = (database.Unavailable, log_places.Unavailable, DamagedError)
 
 
 def changing(gateway: Gateway, path: str, role: Role, body: type[Body], most: int, handler: Handler[Body]) -> Route:
     """POST `path` for whoever may do what `role` may, with a JSON `body` of at most `most` bytes.
 
     `handler` gets the gateway, who asks, and the body; what it returns is the answer. Its DataError is told as 409,
-    a database that does not answer as 503. Everything that is refused is raised as Refused, which the app answers.
+    a database that does not answer, or is damaged, as 503. Everything that is refused is raised as Refused, which the app answers.
     """
     decoder = msgspec.json.Decoder(body)
 

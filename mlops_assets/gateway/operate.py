@@ -5,6 +5,8 @@ the audit, and the controller tells the ledger of them.
 """
 
 import asyncio
+from collections import deque
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -14,18 +16,20 @@ from starlette.routing import Route
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.gateway.context import Gateway
-from mlops_assets.gateway.guarded import changing, json_response
-from mlops_assets.gateway.refusals import not_now
+from mlops_assets.gateway.guarded import Handler, changing, json_response
+from mlops_assets.gateway.refusals import Refused, not_now
 from mlops_assets.gateway.tokens import Role
+from mlops_assets.stores.serving.log_records import plain
 
 MOST_BYTES = 4096
+MOST_A_MINUTE = 20  # pauses and resumptions: a script that has run wild fills no log. A way back is never refused.
 _COMMANDS = ("pause", "resume", "abort")
 
 
 class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why, for whoever reads it later. `once` names the command: sent again it changes nothing."""
+    """Why, for whoever reads it later: one line, at most 1000 characters. `once` names the command: sent again it changes nothing."""
 
-    why: str = msgspec.field(default="by hand")
+    why: str = "by hand"
     once: str = ""
 
 
@@ -50,21 +54,32 @@ def routes(gateway: Gateway) -> list[Route]:
         return json_response(row.to_json() | told | {"fault": routing.fault})
 
     made = [Route("/rollout", state, methods=["GET"], name="rollout")]
+    often: deque[float] = deque(maxlen=MOST_A_MINUTE)
     for name in _COMMANDS:
-        made.append(changing(gateway, f"/rollout/{name}", Role.OPERATOR, Reason, MOST_BYTES, _ordered(name)))
+        made.append(changing(gateway, f"/rollout/{name}", Role.OPERATOR, Reason, MOST_BYTES, _ordered(name, often)))
     return [*made, changing(gateway, "/rollback", Role.OPERATOR, Back, MOST_BYTES, _back)]
 
 
-def _ordered(command: str) -> Any:
+def _ordered(command: str, often: deque[float]) -> Handler[Reason]:
     async def order(gateway: Gateway, who: str, reason: Reason) -> dict[str, Any]:
+        if command != "abort":
+            _check_often(often, gateway.monotonic())
         ask = getattr(gateway.rollouts, command)
-        row = await asyncio.to_thread(ask, who=who, why=reason.why, at_us=gateway.clock_us(), once=reason.once)
+        row = await asyncio.to_thread(ask, who=who, why=plain(reason.why), at_us=gateway.clock_us(), once=reason.once)
         return dict(row.to_json())
 
     return order
 
 
+def _check_often(often: deque[float], now: float) -> None:
+    """Raises Refused when MOST_A_MINUTE came within the last minute."""
+    if len(often) == MOST_A_MINUTE and now - often[0] < 60:
+        wait = ceil(60 - (now - often[0]))
+        raise Refused(429, "too_often", f"{MOST_A_MINUTE} a minute are the most: wait {wait} s.", retry_after=wait)
+    often.append(now)
+
+
 async def _back(gateway: Gateway, who: str, back: Back) -> dict[str, Any]:
     restore, at_us = gateway.rollouts.restore, gateway.clock_us()
-    row = await asyncio.to_thread(restore, back.to, who=who, why=back.why, at_us=at_us, once=back.once)
+    row = await asyncio.to_thread(restore, back.to, who=who, why=plain(back.why), at_us=at_us, once=back.once)
     return row.to_json()
