@@ -28,7 +28,8 @@ def changing(gateway: Gateway, path: str, role: Role, body: type[Body], most: in
     """POST `path` for whoever may do what `role` may, with a JSON `body` of at most `most` bytes.
 
     `handler` gets the gateway, who asks, and the body; what it returns is the answer. Its DataError is told as 409,
-    a database that does not answer, or is damaged, as 503. Everything that is refused is raised as Refused, which the app answers.
+    a database that does not answer, or is damaged, as 503. Whatever is refused is raised as Refused, which the app
+    answers.
     """
     decoder = msgspec.json.Decoder(body)
 

@@ -27,7 +27,10 @@ _COMMANDS = ("pause", "resume", "abort")
 
 
 class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why, for whoever reads it later: one line, at most 1000 characters. `once` names the command: sent again it changes nothing."""
+    """Why, for whoever reads it later: one line, at most 1000 characters.
+
+    `once` names the command: sent again it changes nothing.
+    """
 
     why: str = "by hand"
     once: str = ""
