@@ -28,6 +28,7 @@ from mlops_assets.gateway.replies import (
     Send,
     body_of,
     refusal,
+    request_id,
     too_large,
 )
 
@@ -153,11 +154,9 @@ async def _answer(gateway: Gateway, others: App, scope: Scope, receive: Receive,
             )
         route, handler = methods[scope["method"]]
         headers = dict(scope["headers"])
-        id_ = gateway.new_id()
-        incoming = Incoming(headers, b"", path)
-        id_ = incoming.request_id(gateway.new_id)
-        if route != "read":
-            incoming = Incoming(headers, await body_of(scope, receive), path)
+        id_ = request_id(headers, gateway.new_id)
+        body = b"" if route == "read" else await body_of(scope, receive)
+        incoming = Incoming(headers, body, path)
         await (await handler(gateway, incoming, id_)).send(counted)
     except Refused as refused:
         await refusal(refused, id_).send(counted)

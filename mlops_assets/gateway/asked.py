@@ -1,6 +1,7 @@
 """A request under way: its rows, their answers so far, and the lanes they wait on.
 
-Here belong the records of `batching.py`; they decide nothing.
+Here belong the records of `batching.py`; they decide nothing. Rows of a request that go the same way stay
+together: what they have in common is there once.
 """
 
 import asyncio
@@ -19,16 +20,18 @@ from mlops_assets.stores.serving.watch import Routing
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(slots=True, kw_only=True)
-class Given:
-    """The answer to one row: the score of `version` (None: it has none), and what went wrong on the way.
+@dataclass(slots=True, kw_only=True, eq=False)
+class Part:
+    """Rows of a request that one call of `version` settled: their scores (None: it has none), and what went wrong.
 
-    `bad` and `challenger_bad` list the rates the answer, and a challenger's failure before it, count for.
+    `bad` and `challenger_bad` list the rates the answers, and a challenger's failure before them, count for.
     """
 
+    rows: Sequence[int]
+    scores: Sequence[float | None]
     version: int
-    score: float | None
-    latency_us: int
+    arm: Arm
+    took_us: int
     routing: Routing
     assigned: Arm
     bad: str
@@ -36,10 +39,14 @@ class Given:
     reason: str
     fell_back: bool
 
-    @property
-    def arm(self) -> Arm:
-        """Which arm answered."""
-        return Arm.CHALLENGER if self.version == self.routing.row.challenger else Arm.CHAMPION
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What a request is told: a score for each row; the versions that gave them, and their arms."""
+
+    scores: list[float]
+    versions: list[int]
+    arms: list[str]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -51,15 +58,14 @@ class Asked:
     content: str
     received_us: int
     due: float
-    done: "asyncio.Future[list[Given]]"
-    given: list[Given | None]
+    done: "asyncio.Future[Answer]"
     left: int
+    parts: list[Part] = field(default_factory=list)
     _encoded: dict[str, Array] = field(default_factory=dict)
 
-    @property
-    def ids(self) -> list[str]:
-        """The id of each row's prediction: the request's, with the row's number where there are several."""
-        return [self.id] if self.question.rows == 1 else [f"{self.id}:{row}" for row in range(self.question.rows)]
+    def id_of(self, row: int) -> str:
+        """The id of a row's prediction: the request's, with the row's number where there are several."""
+        return self.id if self.question.rows == 1 else f"{self.id}:{row}"
 
     @property
     def over(self) -> bool:

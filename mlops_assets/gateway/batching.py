@@ -18,7 +18,7 @@ from mlops_assets.core.rollout.router import unit_hash
 from mlops_assets.core.rollout.words import BASELINE, Arm, Stage
 from mlops_assets.declare import Task
 from mlops_assets.declare.errors import DataError, MlopsError
-from mlops_assets.gateway.asked import Asked, Given, Lane, Piece
+from mlops_assets.gateway.asked import Answer, Asked, Lane, Part, Piece
 from mlops_assets.gateway.breaker import Breaker
 from mlops_assets.gateway.refusals import Refused, not_now
 from mlops_assets.gateway.requests import Question
@@ -39,6 +39,7 @@ CHAMPION_S = 2.0  # a champion's call that takes longer hangs
 CHALLENGER_S = 1.0  # the most a challenger is waited for: the champion still has the time to answer
 MIRRORED_S = 5.0
 PER_ROW_S = 0.001
+FRESH_S = 0.001  # how long a look at the rollout serves those that come at once; each call of a model looks anew
 MIRRORED_ROWS = 5_000  # wait to be mirrored; beyond that they are dropped and counted
 MIRRORED_TOGETHER = 128  # of one call: a user's row waits for no more than these
 _ASKED = (Stage.SHADOW, Stage.CANARY, Stage.SOAK)  # stages in which a challenger is asked
@@ -67,6 +68,8 @@ class Batcher:
         self._settling = Settling(log, stats, clock_us)
         self._lanes = {arm: Lane(arm) for arm in Arm}
         self._breaker = Breaker()
+        self._seen: Routing | None = None
+        self._seen_at = 0.0
         self._requests = self._rows = 0
         self.closed = ""  # why nothing is admitted any more
         self._loops: list[asyncio.Task[None]] = []
@@ -94,7 +97,7 @@ class Batcher:
         row = routing.row
         return row.challenger is not None and row.stage in _ASKED and not self._breaker.open(row.rollout)
 
-    async def answer(self, id_: str, question: Question, content: str) -> list[Given]:
+    async def answer(self, id_: str, question: Question, content: str) -> Answer:
         """The answers to the rows of a request, in the log already. `content` tells a request that is sent again from
 
         another of the same id. Raises Refused.
@@ -106,7 +109,7 @@ class Batcher:
         asked = Asked(
             id=id_, question=question, content=content, received_us=self._clock_us(),
             due=self._monotonic() + ANSWER_S, done=asyncio.get_running_loop().create_future(),
-            given=[None] * question.rows, left=question.rows,
+            left=question.rows,
         )  # fmt: skip
         self._admit(asked, +1)
         try:
@@ -125,17 +128,20 @@ class Batcher:
 
     def _route(self, asked: Asked, rows: Sequence[int]) -> None:
         """Put rows on the lane of the arm that answers them now. Raises Refused when there is no model."""
-        routing = self._watch.current()
+        now = self._monotonic()
+        if self._seen is None or now - self._seen_at > FRESH_S:
+            self._seen, self._seen_at = self._watch.current(), now
+        routing = self._seen
         row, champion = routing.row, self._lanes[Arm.CHAMPION]
         if row.champion == BASELINE and not row.baseline_of:
             raise not_now("no_model", "no model was nominated yet: register one, a rollout begins.", retry_after=10)
         if row.challenger is None or row.share <= 0:
             champion.add(Piece(asked=asked, rows=rows, routing=routing, assigned=Arm.CHAMPION))
             return
-        ids, by_arm = asked.ids, dict[Arm, list[int]]()
+        by_arm: dict[Arm, list[int]] = {}
         for n in rows:
             unit = asked.question.units[n]
-            place = unit_hash(row.salt, (ids[n] if unit is None else unit).encode())
+            place = unit_hash(row.salt, (asked.id_of(n) if unit is None else unit).encode())
             by_arm.setdefault(routing.answering(place), []).append(n)
         for arm, mine in by_arm.items():
             piece = Piece(asked=asked, rows=mine, routing=routing, assigned=arm)
@@ -188,12 +194,13 @@ class Batcher:
                 if piece.tries > 1:
                     self._give_up(piece, not_now("died", "the model died of this request, twice."))
                 elif len(pieces) == 1 and failed.why is Why.ERROR:
-                    self._take(piece, piece.rows, None, version, 0, "error", str(failed))
+                    nothing = [None] * len(piece.rows)
+                    self._take(piece, piece.rows, nothing, version, lane.arm, 0, "error", str(failed))
                 else:
                     piece.alone = True
                     again.append(piece)
             lane.back(again)
-            self._settle([piece.asked for piece in pieces if not piece.asked.left])
+            self._settle(pieces)
 
     async def _ask_challenger(self, lane: Lane, routing: Routing, pieces: list[Piece]) -> None:
         version = routing.row.challenger
@@ -222,34 +229,40 @@ class Batcher:
 
     async def _score(self, arm: Arm, version: int, routing: Routing, pieces: list[Piece], seconds: float) -> None:
         """Score pieces and take the answers; rows without a valid one fall back, or have none. Raises SlotError."""
-        found, took_us = await self._called(arm, version, pieces, seconds)
+        scores, took_us = await self._called(arm, version, pieces, seconds)
         self._stats.add("batches_total", arm.value)
-        slow = "slow" if _is_slow(routing, took_us) else ""
-        for piece, scores in zip(pieces, found, strict=True):
-            invalid = _invalid(scores, self._task)
-            if not invalid.any():
-                self._take(piece, piece.rows, scores, version, took_us, slow, "")
+        slow, wrong = "slow" if _is_slow(routing, took_us) else "", _invalid(scores, self._task)
+        values, at = scores.tolist(), 0
+        for piece in pieces:
+            mine = slice(at, at + len(piece.rows))
+            at = mine.stop
+            invalid = wrong is not None and wrong[mine].any()
+            if invalid:
+                self._sort_out(arm, piece, values[mine], wrong[mine].tolist(), version, took_us, slow)
             else:
-                rows = np.asarray(piece.rows)
-                self._take(piece, rows[~invalid].tolist(), scores[~invalid], version, took_us, slow, "")
-                self._without(arm, piece, rows[invalid].tolist(), version, took_us, _also("invalid", slow))
+                self._take(piece, piece.rows, values[mine], version, arm, took_us, slow)
             if arm is Arm.CHALLENGER:
-                self._judge(routing, bool(invalid.any()))
-        self._settle([piece.asked for piece in pieces if not piece.asked.left])
+                self._judge(routing, bool(invalid))
+        self._settle(pieces)
 
-    def _without(self, arm: Arm, piece: Piece, rows: list[int], version: int, took_us: int, bad: str) -> None:
+    def _sort_out(
+        self, arm: Arm, piece: Piece, values: list[float], wrong: list[bool], version: int, took_us: int, slow: str
+    ) -> None:
+        """Take the scores of a piece that are valid; the other rows fall back, or have none."""
         self._stats.add("failed_calls_total", arm.value, Why.INVALID.value)
-        why = (
-            "it answered with what is no number" if self._task is Task.REGRESSION else "it answered with no probability"
-        )
+        told = list(zip(piece.rows, values, wrong, strict=True))
+        if fine := [(row, score) for row, score, bad in told if not bad]:
+            self._take(piece, [row for row, _ in fine], [score for _, score in fine], version, arm, took_us, slow)
+        rows, bad = [row for row, _, bad in told if bad], _also("invalid", slow)
+        why = f"it answered with no {'number' if self._task is Task.REGRESSION else 'probability'}"
         if arm is Arm.CHAMPION:
-            self._take(piece, rows, None, version, took_us, bad, why)
+            self._take(piece, rows, [None] * len(rows), version, arm, took_us, bad, why)
         else:
             rest = Piece(asked=piece.asked, rows=rows, routing=piece.routing, assigned=piece.assigned)
             self._fall_back(rest, bad, why)
 
-    async def _called(self, arm: Arm, version: int, pieces: Sequence[Piece], seconds: float) -> tuple[list[Array], int]:
-        """The scores of each piece, and how long the model took (us). Raises SlotError."""
+    async def _called(self, arm: Arm, version: int, pieces: Sequence[Piece], seconds: float) -> tuple[Array, int]:
+        """The scores of all rows of the pieces, and how long the model took (us). Raises SlotError."""
         encoder = self._slots.encoder(version)
         try:
             if encoder is None:
@@ -266,21 +279,29 @@ class Batcher:
             raise
         took = self._monotonic() - began
         self._stats.took("scoring_seconds", took, arm.value)
-        ends = np.cumsum([len(array) for array in arrays])[:-1]
-        return np.split(scores, ends), round(took * 1e6)
+        return scores, round(took * 1e6)
 
     # --- what becomes of rows --------------------------------------------------------------------------------------
 
     def _take(
-        self, piece: Piece, rows: Sequence[int], scores: Array | None, version: int, took_us: int, bad: str, why: str
+        self,
+        piece: Piece,
+        rows: Sequence[int],
+        scores: Sequence[float | None],
+        version: int,
+        arm: Arm,
+        took_us: int,
+        bad: str,
+        why: str = "",
     ) -> None:
-        """Rows of a piece are answered: with scores, or (None) with why there are none."""
-        values = [None] * len(rows) if scores is None else scores.tolist()
-        for row, score in zip(rows, values, strict=True):
-            piece.asked.given[row] = Given(
-                version=version, score=score, latency_us=took_us, routing=piece.routing, assigned=piece.assigned,
-                bad=bad, challenger_bad=piece.challenger_bad, reason=why or piece.reason, fell_back=piece.fell_back,
-            )  # fmt: skip
+        """Rows of a piece are settled: with scores, or (None) with why there are none."""
+        piece.asked.parts.append(
+            Part(
+                rows=rows, scores=scores, version=version, arm=arm, took_us=took_us, routing=piece.routing,
+                assigned=piece.assigned, bad=bad, challenger_bad=piece.challenger_bad, reason=why or piece.reason,
+                fell_back=piece.fell_back,
+            )
+        )  # fmt: skip
         piece.asked.left -= len(rows)
 
     def _fall_back(self, piece: Piece, bad: str, why: str) -> None:
@@ -298,29 +319,23 @@ class Batcher:
             )
             self._spawn(self._note([told]))
 
-    def _settle(self, requests: Sequence[Asked]) -> None:
-        """Log and give the answers, while the next batch is scored."""
-        if complete := list(dict.fromkeys(requests)):
+    def _settle(self, pieces: Sequence[Piece]) -> None:
+        """Log and give the answers of the requests that are complete, while the next batch is scored."""
+        if complete := list(dict.fromkeys(piece.asked for piece in pieces if not piece.asked.left)):
             self._spawn(self._settled(complete))
 
     async def _settled(self, requests: Sequence[Asked]) -> None:
         for asked in await self._settling.settle(requests):
-            self._offer(asked)
+            for part in asked.parts:
+                if not part.fell_back and self.is_asked(part.routing):
+                    self._offer(asked, part)
 
-    def _offer(self, asked: Asked) -> None:
-        """Let the other arm score the rows, too, if it is asked at all and has not failed on them already."""
-        by_arm: dict[Arm, list[int]] = {}
-        for row, given in enumerate(asked.given):
-            if given is not None and not given.fell_back and self.is_asked(given.routing):
-                by_arm.setdefault(given.arm, []).append(row)
-        for arm, rows in by_arm.items():
-            other = Arm.CHALLENGER if arm is Arm.CHAMPION else Arm.CHAMPION
-            given = asked.given[rows[0]]
-            if given is None:
-                continue
-            piece = Piece(asked=asked, rows=rows, routing=given.routing, assigned=given.assigned)
-            if not self._lanes[other].mirror(piece, MIRRORED_ROWS):
-                self._stats.add("mirrored_dropped_total", other.value, by=len(rows))
+    def _offer(self, asked: Asked, part: Part) -> None:
+        """Let the other arm score the rows, too; when it is behind they are dropped."""
+        other = self._lanes[Arm.CHALLENGER if part.arm is Arm.CHAMPION else Arm.CHAMPION]
+        piece = Piece(asked=asked, rows=part.rows, routing=part.routing, assigned=part.assigned)
+        if not other.mirror(piece, MIRRORED_ROWS):
+            self._stats.add("mirrored_dropped_total", other.arm.value, by=len(part.rows))
 
     async def _mirror(self, arm: Arm, pieces: list[Piece]) -> None:
         """Score rows that are answered by the other arm; nobody waits."""
@@ -333,33 +348,30 @@ class Batcher:
             return
         bad, took_us = "", 0
         try:
-            found, took_us = await self._called(arm, version, same, MIRRORED_S)
+            scores, took_us = await self._called(arm, version, same, MIRRORED_S)
         except SlotError as failed:
             if failed.why is Why.ERROR and len(same) > 1:
                 for piece in same:
                     await self._mirror(arm, [piece])
                 return
-            found, bad = [np.full(len(piece.rows), np.nan) for piece in same], _bad(failed.why)
-        told = [one for piece, scores in zip(same, found, strict=True)
-                for one in self._mirrored(arm, version, routing, piece, scores, took_us, bad)]  # fmt: skip
-        self._stats.add("mirrored_rows_total", arm.value, by=len(told))
-        if arm is Arm.CHALLENGER:
-            for piece, scores in zip(same, found, strict=True):
-                self._judge(routing, bool(_invalid(scores, self._task).any()))
-        self._spawn(self._note(told))
-
-    def _mirrored(
-        self, arm: Arm, version: int, routing: Routing, piece: Piece, scores: Array, took_us: int, bad: str
-    ) -> list[Mirrored]:
-        ids, now = piece.asked.ids, self._clock_us()
+            scores, bad = np.full(sum(len(piece.rows) for piece in same), np.nan), _bad(failed.why)
+        wrong = _invalid(scores, self._task)
+        invalid = [False] * len(scores) if wrong is None else wrong.tolist()
         slow = "slow" if _is_slow(routing, took_us) else ""
-        return [
+        ids = [piece.asked.id_of(n) for piece in same for n in piece.rows]
+        now, name = self._clock_us(), arm.value
+        told = [
             Mirrored(
-                id=ids[row], version=version, arm=arm.value, score=None if wrong else score,
-                bad=bad or _also("invalid" if wrong else "", slow), latency_us=took_us, at_us=now,
+                id=id_, version=version, arm=name, score=None if broken else score,
+                bad=bad or _also("invalid" if broken else "", slow), latency_us=took_us, at_us=now,
             )
-            for row, score, wrong in zip(piece.rows, scores.tolist(), _invalid(scores, self._task), strict=True)
+            for id_, score, broken in zip(ids, scores.tolist(), invalid, strict=True)
         ]  # fmt: skip
+        self._stats.add("mirrored_rows_total", name, by=len(told))
+        if arm is Arm.CHALLENGER:
+            for _ in same:
+                self._judge(routing, any(invalid))
+        self._spawn(self._note(told))
 
     async def _note(self, records: Sequence[Failed | Mirrored]) -> None:
         """Log what nobody waits for; what is not taken is counted."""
@@ -406,10 +418,8 @@ def _is_slow(routing: Routing, took_us: int) -> bool:
     return routing.plan is not None and took_us > routing.plan.slow.total_seconds() * 1e6
 
 
-def _invalid(scores: Array, task: Task) -> npt.NDArray[np.bool_]:
-    """Which scores are none: not finite, or no probability."""
-    valid = np.isfinite(scores)
-    if task is Task.CLASSIFICATION:
-        with np.errstate(invalid="ignore"):
-            valid &= (scores >= 0) & (scores <= 1)
-    return ~valid
+def _invalid(scores: Array, task: Task) -> npt.NDArray[np.bool_] | None:
+    """Which scores are none: not finite, or no probability. None when all are."""
+    with np.errstate(invalid="ignore"):
+        valid = (scores >= 0) & (scores <= 1) if task is Task.CLASSIFICATION else np.isfinite(scores)
+    return None if valid.all() else ~valid

@@ -34,19 +34,17 @@ class ColumnEncoder:
 
     def encode(self, columns: Columns, rows: int) -> npt.NDArray[np.float64]:
         """The rows as float64 `[rows, features]`, C order. Raises DataError like `Encoder.encode_row`."""
-        array = np.empty((rows, len(self.encoder.features)), dtype=np.float64)
-        for place, (name, kind) in enumerate(zip(self.encoder.features, self.encoder.kinds, strict=True)):
-            values = columns.get(name)
-            if values is None or not set(map(type, values)) <= _TYPES.get(kind, _NUMBERS):
+        values: list[Sequence[Any]] = []
+        for name, kind in zip(self.encoder.features, self.encoder.kinds, strict=True):
+            column = columns.get(name)
+            if column is None or not set(map(type, column)) <= _TYPES.get(kind, _NUMBERS):
                 return self._one_by_one(columns, rows)
-            if kind is Kind.STRING:
-                codes = self._codes[name]
-                array[:, place] = [codes.get(value, _NAN) for value in values]
-            else:
-                try:
-                    array[:, place] = values  # None becomes NaN, True 1.0
-                except OverflowError:
-                    return self._one_by_one(columns, rows)
+            codes = self._codes.get(name)
+            values.append(column if codes is None else [codes.get(value, _NAN) for value in column])
+        try:
+            array = np.array(values, dtype=np.float64).T.copy()  # None becomes NaN, True 1.0
+        except OverflowError:
+            return self._one_by_one(columns, rows)
         return array if not np.isinf(array).any() else self._one_by_one(columns, rows)
 
     def _one_by_one(self, columns: Columns, rows: int) -> npt.NDArray[np.float64]:

@@ -96,18 +96,16 @@ async def infer(gateway: Gateway, incoming: Incoming, id_: str) -> Reply:
         raise malformed("$.inputs", names[:20], "name an input twice", "name each once")
     table = table_of_columns({tensor.name: _column(tensor) for tensor in asked.inputs}, "$.inputs")
     question = await gateway.asking.question(table)
-    given = await gateway.batcher.answer(id_, question, content_of(incoming.body))
-    versions = sorted({one.version for one in given})
-    if version is not None and versions != [version]:
+    answer = await gateway.batcher.answer(id_, question, content_of(incoming.body))
+    if version is not None and answer.versions != [version]:
         raise _no_version(gateway, version)
-    scores = [one.score or 0.0 for one in given]
     made = Inferred(
         model_name=gateway.use_case.name,
-        model_version=",".join(map(str, versions)),
+        model_version=",".join(map(str, answer.versions)),
         id=id_ if asked.id is None else asked.id,
-        outputs=[Predicted(name=_OUTPUT, shape=[len(scores)], datatype="FP64", data=scores)],
+        outputs=[Predicted(name=_OUTPUT, shape=[len(answer.scores)], datatype="FP64", data=answer.scores)],
     )
-    return Reply(msgspec.json.encode(made), headers=told(gateway, id_, given))
+    return Reply(msgspec.json.encode(made), headers=told(gateway, id_, answer))
 
 
 async def server(gateway: Gateway, _incoming: Incoming, _id: str) -> Reply:

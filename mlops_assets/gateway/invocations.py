@@ -5,7 +5,6 @@ features in their order, as they are, not encoded.
 """
 
 import csv
-from collections.abc import Sequence
 from importlib.metadata import version
 from io import StringIO
 from typing import Any
@@ -14,7 +13,7 @@ import msgspec
 from blake3 import blake3
 
 from mlops_assets.declare import Kind
-from mlops_assets.gateway.asked import Given
+from mlops_assets.gateway.asked import Answer
 from mlops_assets.gateway.context import Gateway
 from mlops_assets.gateway.refusals import Refused, malformed
 from mlops_assets.gateway.replies import JSON, Incoming, Reply, decoded
@@ -58,9 +57,8 @@ async def invoke(gateway: Gateway, incoming: Incoming, id_: str) -> Reply:
     """The predictions of the request's rows."""
     table = _table(gateway, incoming)
     question = await gateway.asking.question(table)
-    given = await gateway.batcher.answer(id_, question, content_of(incoming.body))
-    body = msgspec.json.encode(Predictions([one.score or 0.0 for one in given]))
-    return Reply(body, headers=told(gateway, id_, given))
+    answer = await gateway.batcher.answer(id_, question, content_of(incoming.body))
+    return Reply(msgspec.json.encode(Predictions(answer.scores)), headers=told(gateway, id_, answer))
 
 
 def content_of(body: bytes) -> str:
@@ -68,14 +66,13 @@ def content_of(body: bytes) -> str:
     return blake3(body).hexdigest(length=8)
 
 
-def told(gateway: Gateway, id_: str, given: Sequence[Given]) -> tuple[tuple[bytes, bytes], ...]:
+def told(gateway: Gateway, id_: str, answer: Answer) -> tuple[tuple[bytes, bytes], ...]:
     """The headers of an answer: its id, which versions gave it, in which arms."""
-    versions = dict.fromkeys(f"{gateway.use_case.name}@{one.version}" for one in given)
-    arms = dict.fromkeys(one.arm.value for one in given)
+    versions = [f"{gateway.use_case.name}@{version}" for version in answer.versions]
     return (
         (b"x-request-id", id_.encode()),
         (b"x-model-version", ", ".join(versions).encode()),
-        (b"x-arm", ", ".join(arms).encode()),
+        (b"x-arm", ", ".join(answer.arms).encode()),
     )
 
 

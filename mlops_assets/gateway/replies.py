@@ -64,10 +64,11 @@ class Incoming:
             raise Refused(415, "content_type", f"charset {charset[8:60]!r}, must be UTF-8.")
         return kind.strip().lower()
 
-    def request_id(self, new: Callable[[], str]) -> str:
-        """The client's X-Request-Id, else a new one. Raises Refused for one that cannot be a prediction's id."""
-        given = self.headers.get(b"x-request-id")
-        return new() if given is None else check_id("X-Request-Id", given.decode("latin-1"))
+
+def request_id(headers: Mapping[bytes, bytes], new: Callable[[], str]) -> str:
+    """The client's X-Request-Id, else a new one. Raises Refused for one that cannot be a prediction's id."""
+    given = headers.get(b"x-request-id")
+    return new() if given is None else check_id("X-Request-Id", given.decode("latin-1"))
 
 
 def check_id(where: str, given: str) -> str:

@@ -45,8 +45,8 @@ class Options:
             raise DataError(f"workers == {self.workers}, must be 1 to 64: one for each core that may be busy.")
         if not is_loopback(self.host) and not self.open_to_others:
             raise DataError(
-                f"host == {self.host!r}: predictions need no token, so whoever reaches that address would get them, and "
-                "whatever the status page shows: put a proxy in front of 127.0.0.1, or pass --open-to-others."
+                f"host == {self.host!r}: predictions need no token, so whoever reaches that address would get them "
+                "and whatever the status page shows: put a proxy in front of 127.0.0.1, or pass --open-to-others."
             )
 
 
