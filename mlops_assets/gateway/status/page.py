@@ -45,11 +45,11 @@ def main(status: Status) -> Html:
     """Everything that changes."""
     return el(
         "main",
-        el("header", el("h1", status.use_case), el("p", status.standing, class_="standing")),
+        el("header", el("h1", status.use_case), el("p", status.standing, class_="standing"), _last(status)),
         _faults(status.faults),
         _section("who", "Who answers", _who(status)),
         _section("ladder", "The way to 100 %", _ladder(status), el("p", status.waits_for, class_="waits")),
-        _section("evidence", "Evidence", *_evidence(status.bars)),
+        _section("evidence", "Evidence", *map(_measure, status.bars)) if status.bars else raw(""),
         _section("live", f"The last {span(LIVE_S)}", _live(status.live)),
         _section("decisions", "Last decisions", _decisions(status)),
         _section("gateways", "Gateways", _peers(status)),
@@ -116,12 +116,6 @@ def _ladder(status: Status) -> Html:
     return el("ol", *rungs, class_="ladder")
 
 
-def _evidence(bars: Sequence[Bar]) -> list[Html]:
-    if not bars:
-        return [el("p", "There is nothing to judge: no challenger is on its way.", class_="none")]
-    return [_measure(bar) for bar in bars]
-
-
 def _measure(bar: Bar) -> Html:
     sign = el("span", f"{_SIGNS.get(bar.verdict, '?')} {bar.verdict}", class_=f"verdict {bar.verdict}")
     seen = f"{bar.count:,} seen"
@@ -164,20 +158,28 @@ def _live(arms: Sequence[Live]) -> Html:
     return _table(("arm", "calls", "bad", "p50", "p99"), rows, "Nobody has asked.")
 
 
+def _last(status: Status) -> Html:
+    if not status.decisions:
+        return raw("")
+    last = status.decisions[0]
+    ago = span((status.at_us - last.at_us) / 1e6)
+    return el("p", f"Last decision, {ago} ago: {_kind(last)} by {last.who}. {last.why}", class_="last")
+
+
+def _kind(decision: Decision) -> str:
+    return decision.kind.lower().replace("_", " ")
+
+
 def _decisions(status: Status) -> Html:
     return el("ol", *(_decision(one, status.at_us) for one in status.decisions), class_="decisions")
 
 
 def _decision(one: Decision, now_us: int) -> Html:
     at = datetime.fromtimestamp(one.at_us // 1_000_000, UTC)
-    when = f"{span((now_us - one.at_us) / 1e6)} ago"
-    kind = one.kind.lower().replace("_", " ")
-    return el(
-        "li",
-        el("p", el("b", kind), " · ", el("time", when, datetime=at.isoformat(), title=f"{at:%Y-%m-%d %H:%M:%S} UTC"),
-           f" · by {one.who} · epoch {one.epoch}", class_="when"),
-        el("p", one.why, class_="why"),
-    )  # fmt: skip
+    ago = f"{span((now_us - one.at_us) / 1e6)} ago"
+    when = el("time", ago, datetime=at.isoformat(), title=f"{at:%Y-%m-%d %H:%M:%S} UTC")
+    told = el("p", el("b", _kind(one)), " · ", when, f" · by {one.who} · epoch {one.epoch}", class_="when")
+    return el("li", told, el("p", one.why, class_="why"))
 
 
 def _peers(status: Status) -> Html:
