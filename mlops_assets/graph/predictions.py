@@ -4,6 +4,7 @@ The log is where an answer is written before it is given; this is its export, ma
 same log gives the same version. Labels that arrive later change a week's version, and say so.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -18,7 +19,6 @@ from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.serving import Serving
 from mlops_assets.graph.steps import TRANSIENT, refusals
 from mlops_assets.graph.storage import Made, Store
-from mlops_assets.stores.serving.export import Archive
 
 TABLE = "predictions"
 
@@ -53,13 +53,14 @@ def predictions(use_case: UseCase) -> dg.AssetsDefinition:
     def asset(context: dg.AssetExecutionContext, store: Store, serving: Serving) -> dg.MaterializeResult:
         with refusals(), serving.predictions(use_case) as log:
             partition = partition_of(context, use_case)
-            artifact = make(Archive(log.place, use_case).export(partition).table)
+            exported = log.export(partition)
+            artifact = make(exported.table)
             action = step.action(partition, {}, {"log": artifact.version})
             before = stored(store.assets, action)
-        return dg.MaterializeResult(
-            value=Made(artifact=artifact, action=action, known=before[0] if before else None),
-            metadata=_metadata(artifact.tables[TABLE]),
-        )
+            made = Made(artifact=artifact, action=action, known=before[0] if before else None)
+            made = replace(made, stored=store.publish(made, context.run_id))
+            log.note_export(partition, exported, artifact.version)  # from now on the log may forget it
+        return dg.MaterializeResult(value=made, metadata=_metadata(artifact.tables[TABLE]))
 
     return asset
 
