@@ -45,9 +45,9 @@ def main(status: Status) -> Html:
     """Everything that changes."""
     return el(
         "main",
-        el("header", el("h1", status.use_case), el("p", status.standing, class_="standing"), _last(status)),
+        el("header", el("h1", status.use_case), el("p", status.standing, class_="standing")),
         _faults(status.faults),
-        _section("who", "Who answers", _who(status)),
+        _section("who", "Who answers", _who(status), _last(status)),
         _section("ladder", "The way to 100 %", _ladder(status), el("p", status.waits_for, class_="waits")),
         _section("evidence", "Evidence", *map(_measure, status.bars)) if status.bars else raw(""),
         _section("live", f"The last {span(LIVE_S)}", _live(status.live)),
