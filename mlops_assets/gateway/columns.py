@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mlops_assets.core.encoding import Encoder
 from mlops_assets.declare import Kind
 from mlops_assets.declare.errors import DataError
+from mlops_assets.gateway.refusals import malformed
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -20,6 +21,25 @@ _NAN = float("nan")
 _NONE = type(None)
 _TYPES = {Kind.STRING: {str, _NONE}, Kind.BOOL: {bool, _NONE}}
 _NUMBERS = {int, float, _NONE}
+_WANTED = {Kind.STRING: "a text", Kind.BOOL: "true or false"}
+_MOST = int(1.7e308)
+
+
+def check_columns(columns: Columns, kinds: Mapping[str, Kind]) -> None:
+    """Raises Refused for the first value that is not of its column's kind, or a number beyond a double."""
+    for name, values in columns.items():
+        kind = kinds[name]
+        met = set(map(type, values))
+        allowed = _TYPES.get(kind, _NUMBERS)
+        if met <= allowed and (int not in met or all(type(v) is not int or -_MOST < v < _MOST for v in values)):
+            continue
+        row, value = next(
+            (n, v)
+            for n, v in enumerate(values)
+            if type(v) not in allowed or (type(v) is int and not -_MOST < v < _MOST)
+        )
+        rule = f"must be {_WANTED.get(kind, 'a finite number')} or null"
+        raise malformed(f"{name}[{row}]", value, rule, "correct it: a feature that is not known is null")
 
 
 class ColumnEncoder:

@@ -6,6 +6,7 @@ features in their order, as they are, not encoded.
 
 import csv
 from importlib.metadata import version
+from math import isfinite
 from io import StringIO
 from typing import Any
 
@@ -134,6 +135,8 @@ def _cell(name: str, kind: Kind, cell: str, row: int) -> Value:
             if not cell.isascii():
                 raise ValueError
             number = float(cell)
+            if not isfinite(number):
+                raise ValueError
             return int(cell) if cell.lstrip("+-").isdigit() and abs(number) < 2**63 else number
     except (KeyError, ValueError):
         raise malformed(f"{name}[{row}]", cell, f"must be {kind.value}, or empty", "correct it") from None

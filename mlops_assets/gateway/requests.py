@@ -20,6 +20,7 @@ from mlops_assets.core.online import OnlineFeatures
 from mlops_assets.core.online.ordered import instant_us, moment
 from mlops_assets.declare import AtRequest, Kind, UseCase
 from mlops_assets.declare.errors import DataError
+from mlops_assets.gateway.columns import check_columns
 from mlops_assets.gateway.refusals import Refused, malformed, not_now
 from mlops_assets.stores.feature_store import online_url
 from mlops_assets.stores.online import open_online
@@ -106,6 +107,7 @@ class Asking:
         columns = table.columns
         if all(name in columns for name in self.features):
             kept = {name: columns[name] for name in self.features}
+            check_columns(kept, self.kinds)
             return self._asked(table, kept, self._moments(table))
         needed = [name for name in self.columns if name not in columns and name != self.as_of]
         if needed:

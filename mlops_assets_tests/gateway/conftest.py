@@ -1,6 +1,5 @@
 """One program that forks gateways, and one store with two registered models, for all of the gateway's tests."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +26,4 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def found(registered: Path, tmp_path: Path) -> Settings:
     """A world of the test's own: two versions are registered, none is nominated."""
-    folder = tmp_path / "world"
-    shutil.copytree(registered, folder)
-    return world.places(folder)
+    return world.copied(registered, tmp_path)

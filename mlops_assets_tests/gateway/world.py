@@ -6,6 +6,7 @@ has imported everything and forks a gateway for each order, so that a test pays 
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,12 @@ def _recorded(version: int, partition: str, trained: str, digest: str) -> ModelV
         training_set_data_version=trained, commit="", dirty="false", dagster_run="", mlflow_run="", mlflow_url="",
         dagster_url="", seed=version, verdict="PASS", sentence="PASS: better.", metrics={}, libraries={}, weeks=(), files=(),
     )  # fmt: skip
+
+
+def copied(registered: Path, folder: Path) -> Settings:
+    """A world like the registered one, in a folder of its own."""
+    shutil.copytree(registered, folder / "world")
+    return places(folder / "world")
 
 
 def nominate(found: Settings, version: int, plan: RolloutPlan = PLAN) -> None:
