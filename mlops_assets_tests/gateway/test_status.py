@@ -112,6 +112,16 @@ def test_a_silent_controller_is_told_in_plain_words_at_the_top(gateway: Gateway)
     assert html.index('role="alert"') < html.index("Who answers")
 
 
+def test_a_controller_that_let_go_is_nobody(gateway: Gateway, rolling: Rolling) -> None:
+    lease = rolling.rollouts.leases.look()
+    assert lease is not None
+    assert (seen(gateway).controller, seen(gateway).controller_s is None) == ("a controller", False)
+
+    rolling.rollouts.leases.release(lease)
+
+    assert (seen(gateway).controller, seen(gateway).controller_s) == ("", None)
+
+
 def test_a_row_that_is_not_honoured_is_told_with_its_reason(gateway: Gateway) -> None:
     assert "changed by hand" in seen(gateway, fault="it was changed by hand").faults[0]
 

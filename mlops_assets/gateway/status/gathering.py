@@ -14,7 +14,7 @@ from mlops_assets.declare.errors import MlopsError
 from mlops_assets.gateway.status import wording
 from mlops_assets.gateway.status.record import LIVE_S, Answerer, Bar, Decision, Live, Peer, Status
 from mlops_assets.stores.serving.heartbeats import Gateway
-from mlops_assets.stores.serving.lease import Silence
+from mlops_assets.stores.serving.lease import NOBODY, Silence
 from mlops_assets.stores.serving.log_reader import Recent
 from mlops_assets.stores.serving.rollouts import Rollouts
 from mlops_assets.stores.serving.watch import Routing
@@ -48,12 +48,13 @@ class Gathering:
     def _gathered(self, routing: Routing) -> Status:
         now = self._clock_us()
         standing, lease = self._rollouts.standing(), self._rollouts.leases.look()
+        lease = None if lease is None or lease.holder == NOBODY else lease
         row, plan = standing.row, standing.terms.plan if standing.terms else None
         peers = tuple(map(self._peer, self._rollouts.heartbeats.all()))
         controller_s = self._silence.unchanged("controller", lease) if lease else None
         bars, unfit = self._bars(standing)
         live, unread = self._live(now)
-        share = routing.row.share
+        share = 0.0 if row.challenger is None else routing.row.share
         answerers = [Answerer(arm="champion", version=row.champion, share=1.0 - share)]
         if row.challenger is not None:
             answerers.append(Answerer(arm="challenger", version=row.challenger, share=share))
