@@ -46,12 +46,14 @@ class Controller:
         self._reading = Reading(rollouts, log, monotonic)
         self._clock_us, self._monotonic = clock_us, monotonic
         self._lease: Lease | None = None
+        self._refused = ""
         self._leases, self._gateways = Silence(monotonic), Silence(monotonic)
 
     def tick(self) -> Event | None:
         """Do what there is to do, and return the event that was written. Raises nothing that can be told."""
         try:
             standing = self._rollouts.standing()
+            self._refused = ""
             if not self._leads(standing):
                 return None
             if self._mirror is not None:
@@ -64,7 +66,9 @@ class Controller:
         except Stale as late:
             _LOG.warning("%s: %s", self.name, late)
         except MlopsError as refused:
-            _LOG.error("%s: %s", self.name, refused)
+            if str(refused) != self._refused:  # once, not at every tick
+                _LOG.error("%s: %s", self.name, refused)
+            self._refused = str(refused)
         self._reading.forget()
         return None
 

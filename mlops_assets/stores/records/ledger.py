@@ -71,6 +71,11 @@ class Ledger:
         with self._database.reading() as connection:
             return read_entries(connection, use_case, until=until)
 
+    def has(self, once: str) -> bool:
+        """True when the decision of that name was written down."""
+        with self._database.reading() as connection:
+            return find(connection, once) is not None
+
     def at(self, moment: str) -> dict[str, dict[str, Entry]]:
         """What was live at an instant (ISO 8601): use case -> alias -> the entry that had set it."""
         return standing(self.entries(until=moment))

@@ -18,6 +18,7 @@ from mlops_assets.core.rollout.state import Row
 from mlops_assets.core.rollout.words import BASELINE
 from mlops_assets.declare.errors import DataError, MlopsError
 from mlops_assets.stores.crashpoints import reach
+from mlops_assets.stores.locks import alone
 from mlops_assets.stores.records import Records, entry
 from mlops_assets.stores.records.model_version import CHALLENGER, CHAMPION
 from mlops_assets.stores.serving.rollouts import Rollouts
@@ -41,6 +42,7 @@ ENTRY: Mapping[Kind, str] = {
     Kind.ROLLED_BACK: entry.ROLLED_BACK,
     Kind.RESTORED: entry.RESTORED,
 }
+_PATIENCE_S = 30.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -59,22 +61,25 @@ class Mirror:
             self._thread.start()
 
     def catch_up(self) -> int:
-        """Tell the ledger what it does not know yet; how many events. For one thread at a time.
+        """Tell the ledger what it does not know yet; how many events. Waits for another that is at it.
 
         Raises DataError where the ledger cannot be written, DamagedError where it or the events were changed.
         """
-        done, told = self.done(), 0
         fresh = self._rollouts.events(self._standing.row.epoch)
         if not fresh:
             return 0
+        told, use_case = 0, self._rollouts.use_case
         with Records(self._where) as records:
-            for event in fresh:
-                before, after = self._standing, self._standing.after(event)
-                if event.epoch > done:
-                    _tell(records, event, before.row, after.row)
-                    self._keep(event.epoch)
-                    told += 1
-                self._standing = after
+            lock = records.database.path.with_name(f"{use_case}.rollout.lock")
+            with alone(lock, f"telling the ledger of {use_case}'s rollouts", patience_s=_PATIENCE_S):
+                done = self.done()
+                for event in fresh:
+                    before, after = self._standing, self._standing.after(event)
+                    if event.epoch > done:
+                        _tell(records, event, before.row, after.row)
+                        self._keep(event.epoch)
+                        told += 1
+                    self._standing = after
         return told
 
     def _quietly(self) -> None:
@@ -97,18 +102,24 @@ class Mirror:
 
 
 def _tell(records: Records, event: Event, before: Row, after: Row) -> None:
-    """One event: where the aliases point, then what was decided; told again it changes nothing."""
+    """One event: where the aliases point, then what was decided. Told again it changes nothing.
+
+    What was told is not looked at again: the aliases may have been moved since, by events that came after it.
+    """
     once = f"rollout {after.use_case} {event.epoch} {event.hash[:12]}"
     told = {"use_case": after.use_case, "at": instant_of(event.at_us), "who": event.who, "why": event.why}
+    about = {f"{once} {version}": version for version in _about(event, before)}
+    if all(records.ledger.has(name) for name in about):
+        return
     for alias, version in ((CHAMPION, after.champion or None), (CHALLENGER, after.challenger)):
         records.set_alias(
             alias, version=version, once=f"{once} {alias}", evidence={"rollout": after.rollout, "epoch": event.epoch},
             **told,
         )  # fmt: skip
     reach("mirror.aliased")
-    for version in _about(event, before):
+    for name, version in about.items():
         records.tell_rollout(
-            ENTRY[event.kind], subject=f"{after.use_case}@{_name(version)}", once=f"{once} {version}",
+            ENTRY[event.kind], subject=f"{after.use_case}@{_name(version)}", once=name,
             evidence=_evidence(event, after), **told,
         )  # fmt: skip
     reach("mirror.told")

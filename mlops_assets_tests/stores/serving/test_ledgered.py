@@ -137,6 +137,21 @@ def test_what_was_told_is_not_told_again(rollouts: Rollouts, ledger: str) -> Non
     assert entries(ledger) == before
 
 
+def test_what_is_told_again_moves_no_alias_back(rollouts: Rollouts, ledger: str) -> None:
+    climbed(rollouts, 2)
+    opened(rollouts, 4)  # says nothing of an alias that it did not say before
+    rollouts.abort(**TOLD)
+    Mirror(rollouts, ledger).catch_up()
+    before = entries(ledger)
+
+    by_hand(rollouts, "UPDATE rollout_mirrored SET epoch = 3")
+    Mirror(rollouts, ledger).catch_up()
+
+    assert entries(ledger) == before
+    with Records(ledger) as records:
+        assert records.aliases(USE_CASE) == {}
+
+
 def test_two_that_tell_at_once_tell_it_once(rollouts: Rollouts, ledger: str) -> None:
     climbed(rollouts, 5)
     mirrors = [Mirror(rollouts, ledger) for _ in range(3)]
