@@ -5,6 +5,7 @@ row holds up no other.
 """
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -125,7 +126,10 @@ class Events:
         self._waiting += 1
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._take, became, arrived_us)
         work.add_done_callback(self._taken)
-        return _counted(await asyncio.shield(work))  # one who hangs up leaves it to be done all the same
+        try:
+            return _counted(await asyncio.shield(work))  # one who hangs up leaves it to be done all the same
+        except (OSError, sqlite3.Error) as broken:
+            raise not_now("unavailable", f"the feature store cannot be written ({broken}): send it again.") from broken
 
     def _taken(self, _: object) -> None:
         self._waiting -= 1

@@ -1,5 +1,6 @@
 """What turned out to be true, and what became known: each item for itself, late and twice as well."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from mlops_assets.gateway import feeds
 from mlops_assets.gateway.context import Gateway
+from mlops_assets.stores.write_path import WritePath
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 from mlops_assets.use_cases.parking import PARKING
 from mlops_assets_tests.gateway.rolling import Client, gateway_of
@@ -117,6 +119,22 @@ def test_a_table_that_events_cannot_tell_of_is_refused(park: Client, table: str)
     answer = park.post("/events", json={"table": table, "rows": [reading()]})
 
     assert (answer.status_code, "events tell rows of ['readings']" in answer.text) == (409, True)
+
+
+@pytest.mark.parametrize("broken", [sqlite3.OperationalError("database or disk is full"), OSError(28, "no space")])
+def test_a_store_that_cannot_be_written_is_503_and_the_events_are_known_when_sent_again(
+    park: Client, monkeypatch: pytest.MonkeyPatch, broken: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise broken
+
+    body = {"table": "readings", "rows": [reading()]}
+    with monkeypatch.context() as broke:
+        broke.setattr(WritePath, "catch_up", fails)  # what the journal has is kept
+        answer = park.post("/events", json=body)
+
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert statuses(park.post("/events", json=body)) == ["duplicate"]
 
 
 def test_after_a_refusal_events_are_taken_again(park: Client) -> None:
