@@ -40,7 +40,7 @@ def who() -> str:
 
 
 def rollouts_of(use_case: str) -> "Rollouts":
-    """The rollouts of a use case; close them. Raises DataError where none was ever opened: asking makes no database."""
+    """The rollouts of a use case; close them. Raises DataError where none was ever opened: asking makes no file."""
     from mlops_assets.stores.serving.rollouts import Rollouts
 
     serving = settings(os.environ).serving

@@ -34,7 +34,6 @@ class Course:
 
     url: str
     body: Callable[[Asked], bytes]
-    path: str = "/invocations"
     feeder: str = ""
     speed: float = 0.0
     concurrency: int = 8
@@ -145,7 +144,7 @@ class _Drive:
         async with Connection(self._course.url) as connection:
             while (asked := await self._asking.get()) is not None:
                 body, began = self._course.body(asked), time.perf_counter()
-                answer = await self._send(connection, self._course.path, body, f"X-Request-Id: {asked.id}\r\n")
+                answer = await self._send(connection, "/invocations", body, f"X-Request-Id: {asked.id}\r\n")
                 played.requests[answer.status] += 1
                 if answer.status == 200:
                     played.latencies_s.append(time.perf_counter() - began)
