@@ -6,8 +6,8 @@ features in their order, as they are, not encoded.
 
 import csv
 from importlib.metadata import version
-from math import isfinite
 from io import StringIO
+from math import isfinite
 from typing import Any
 
 import msgspec

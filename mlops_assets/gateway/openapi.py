@@ -3,7 +3,6 @@
 Here belongs what is public about predictions. Operator's routes and feeds are told with their roles.
 """
 
-from functools import cache
 from html import escape
 from typing import Any
 
@@ -21,17 +20,19 @@ _REFUSALS = {
     413: "too large", 415: "another content type", 422: "the model has no answer to these values",
     431: "the header is too large", 500: "a fault of the gateway", 503: "not now: send it again after Retry-After",
 }  # fmt: skip
+_STYLE = (
+    "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+    "td{padding:.2em .8em .2em 0;vertical-align:top}pre{overflow:auto;background:#f4f4f4;padding:1em}"
+)
 _ID = {"name": "X-Request-Id", "in": "header", "required": False, "description": "the id of the prediction, else made",
        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}}  # fmt: skip
 
 
-@cache
 def document(use_case: UseCase) -> bytes:
     """The document as JSON."""
     return msgspec.json.encode(_document(use_case))
 
 
-@cache
 def page(use_case: UseCase) -> bytes:
     """The document as a page that needs nothing else."""
     told = _document(use_case)
@@ -46,10 +47,8 @@ def page(use_case: UseCase) -> bytes:
     schemas = escape(msgspec.json.format(msgspec.json.encode(told["components"]["schemas"]), indent=2).decode())
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>{escape(use_case.name)}</title><style>body{{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;"
-        "padding:0 1em}}td{{padding:.2em .8em .2em 0;vertical-align:top}}pre{{overflow:auto;background:#f4f4f4;"
-        "padding:1em}}</style>".replace("{{", "{").replace("}}", "}")
-        + f"<h1>{escape(use_case.name)}</h1><p>{escape(use_case.doc)}</p><p><a href=/openapi.json>openapi.json</a></p>"
+        f"<title>{escape(use_case.name)}</title><style>{_STYLE}</style><h1>{escape(use_case.name)}</h1>"
+        f"<p>{escape(use_case.doc)}</p><p><a href=/openapi.json>openapi.json</a></p>"
         f"<table>{''.join(rows)}</table><h2>Schemas</h2><pre>{schemas}</pre>"
     ).encode()
 
