@@ -10,14 +10,14 @@ from mlops_assets.cli.printing import as_json, out, progress, refuse
 from mlops_assets.cli.use_case import use_case_named, week
 from mlops_assets.declare.errors import MlopsError
 
-JOBS = ("data", "train", "monitor", "lifecycle")
+JOBS = ("data", "train", "rollout", "monitor", "lifecycle")
 
 
 def backfill(
     use_case: Annotated[str, typer.Argument(help="e.g. flight_delays")],
     first: Annotated[str, typer.Option("--from", help="first week, a Monday: 2012-12-31")],
     last: Annotated[str, typer.Option("--to", help="last week, inclusive")],
-    job: Annotated[str, typer.Option(help="data | train | monitor | lifecycle")] = "data",
+    job: Annotated[str, typer.Option(help="data | train | rollout | monitor | lifecycle")] = "data",
     anew: Annotated[bool, typer.Option(help="do all work again, also what is known and would be reused")] = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON document instead of lines")] = False,
 ) -> None:
