@@ -45,7 +45,9 @@ def traffic(
     seed: Annotated[int, typer.Option(help="of the requests' ids, and of which are drawn")] = 1,
     rows: Annotated[int | None, typer.Option(min=1, help="requests drawn of each week (default: all)")] = None,
     features: Annotated[Features, typer.Option(help="sent along, or looked up by the gateway")] = Features.GIVEN,
-    events: Annotated[bool, typer.Option(help="tell what became known (/events)")] = True,
+    events: Annotated[
+        bool | None, typer.Option(help="tell what became known (/events); by default where features are looked up")
+    ] = None,
     labels: Annotated[bool, typer.Option(help="tell outcomes (/outcomes)")] = True,
     label_delay: Annotated[Delay, typer.Option(help="as they matured, or right after the answer")] = Delay.REAL,
     concurrency: Annotated[int, typer.Option(min=1, max=500, help="connections that ask")] = 8,
@@ -62,6 +64,7 @@ def traffic(
     from mlops_assets.stores.settings import settings
 
     declared = declared_named(use_case)
+    events = features is Features.ONLINE if events is None else events
     weeks, last = [checked(declared, week)], checked(declared, until_week or week)
     if weeks[0] > last:
         raise typer.BadParameter(f"--week {week} lies after --until-week {last}: swap them.")

@@ -111,7 +111,7 @@ def played(gateway: FakeGateway, *options: str, code: int = 0) -> dict[str, Any]
 
 
 def test_a_week_is_asked_told_and_labelled(gateway: FakeGateway) -> None:
-    told = played(gateway)
+    told = played(gateway, "--events")
 
     assert told["requests"] == {"200": 40}
     assert told["events"] == {"accepted": 3504}
