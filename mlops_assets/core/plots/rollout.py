@@ -5,11 +5,13 @@ for the same records.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlops_assets.core.plots.drawing import MODEL, OTHER, QUIET, new_figure, style, svg
 
 _MOST_BLOCKS = 90  # the latest; more do not fit a screen
+_SHORTEST = timedelta(minutes=1)
 _MOST_LOOKS = 150  # of one measure, evenly; the last one always
 
 
@@ -34,7 +36,7 @@ def share_svg(decisions: Sequence[Mapping[str, Any]], *, title: str) -> bytes:
         axes.set_ylim(-5, 112)
         axes.set_ylabel("answered by the challenger (%)")
         axes.set_title(title if decisions else f"{title}: nothing was decided yet")
-        _dates(figure, axes)
+        _dates(figure, axes, at)
         return svg(figure)
 
 
@@ -62,7 +64,7 @@ def evidence_svg(judged: Sequence[Mapping[str, Any]], *, title: str) -> bytes:
             panel.set_ylabel(name.replace("_", " "))
         if names:
             panels[0].legend(loc="upper left", ncols=2)
-        _dates(figure, panels[-1])
+        _dates(figure, panels[-1], [row["at"] for row in judged])
         return svg(figure)
 
 
@@ -97,9 +99,11 @@ def loss_svg(blocks: Sequence[Mapping[str, Any]], *, loss: str, margin: float, l
         return svg(figure)
 
 
-def _dates(figure: Any, axes: Any) -> None:
+def _dates(figure: Any, axes: Any, at: Sequence[datetime]) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
+    if at and max(at) - min(at) < _SHORTEST:  # one instant is no span, which has no ticks
+        axes.set_xlim(min(at) - _SHORTEST, max(at) + _SHORTEST)
     places = AutoDateLocator(maxticks=7)
     axes.xaxis.set_major_locator(places)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(places))

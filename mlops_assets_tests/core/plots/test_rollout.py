@@ -68,3 +68,12 @@ def test_importing_the_plots_does_not_import_matplotlib():
     code = "import sys, mlops_assets.core.plots.rollout; sys.exit('matplotlib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_single_instant_and_nothing_at_all_are_drawn_without_a_word() -> None:
+    one = {"at": datetime(2013, 7, 1, tzinfo=UTC), "share": 0.0, "stage": "PREPARING", "decision": "OPENED"}
+    measure = {"at": one["at"], "name": "error", "toward_pass": 0.5, "toward_fail": 0.0}
+
+    assert share_svg([one], title="one") and share_svg([], title="none")
+    assert evidence_svg([measure], title="one") and evidence_svg([], title="none")
