@@ -71,16 +71,17 @@ class Database:
             yield connection
 
     def changes(self) -> Callable[[], object]:
-        """A function of a few microseconds whose value is another whenever others may have written since.
+        """A function of microseconds (a file) or one round trip (a server), whose value is another whenever others
 
-        For one thread at a time. On a server nothing is as cheap as asking: there it is never the same twice.
+        may have changed row, lease or events since. For one thread at a time; it raises Unavailable.
         """
-        if self.path is None:
-            return object
         with self.reading():
-            pass  # the file is there, and ours
+            pass  # the tables are there, and ours
+        return _Asked(self).version if self.path is None else self._file_version(self.path)
+
+    def _file_version(self, path: Path) -> Callable[[], object]:
         with self._told():
-            raw = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
         def version() -> object:
             with self._told():
@@ -114,7 +115,9 @@ class Database:
     def _server_engine(self) -> Engine:
         settings = "-c lock_timeout=10s -c statement_timeout=10s -c idle_in_transaction_session_timeout=10s"
         try:
-            return create_engine(self._url, connect_args={"connect_timeout": 3, "options": settings})
+            return create_engine(
+                self._url, pool_pre_ping=True, connect_args={"connect_timeout": 3, "options": settings}
+            )
         except (SQLAlchemyError, ImportError) as wrong:
             raise DataError(f"{self._name}: {wrong}: correct the URL, pip install mlops-assets[postgres].") from wrong
 
@@ -158,6 +161,44 @@ class Database:
             raise Unavailable(
                 f"{self._name}: {str(cause).strip()}: it must be there, whole and ours to write."
             ) from error
+
+
+class _Asked:
+    """Asks a server which version of the rows of a use case is the newest, over a connection of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cursor: Any = None
+
+    def version(self) -> object:
+        """Which transactions wrote row and lease last, and the last event."""
+        with self._database._told():
+            try:
+                if self._cursor is None:
+                    self._cursor = self._prepared()
+                self._cursor.execute("EXECUTE newest")
+                return self._cursor.fetchone()
+            except Exception as lost:
+                self._cursor = None  # the next one asks over a new connection
+                if isinstance(lost, self._database._engine.dialect.loaded_dbapi.Error):
+                    raise Unavailable(f"{self._database._name}: {str(lost).strip()}: it must be there.") from lost
+                raise
+
+    def _prepared(self) -> Any:
+        connection = self._database._engine.raw_connection()
+        raw: Any = connection.driver_connection
+        connection.detach()  # not one of the pool's any more: it stays open
+        raw.autocommit = True
+        cursor = raw.cursor()
+        cursor.execute(_NEWEST, [self._database.use_case] * 3)
+        return cursor
+
+
+# xmin is the transaction that wrote a row, ctid where it lies
+_NEWEST = """PREPARE newest AS SELECT
+(SELECT xmin::text || ctid::text FROM rollout WHERE use_case = %s),
+(SELECT xmin::text || ctid::text FROM rollout_lease WHERE use_case = %s),
+(SELECT max(epoch) FROM rollout_event WHERE use_case = %s)"""
 
 
 def _begin(connection: Connection) -> None:

@@ -18,8 +18,7 @@ from mlops_assets.stores.serving.database import Unavailable
 from mlops_assets.stores.serving.lease import Lease, Silence
 from mlops_assets.stores.serving.rollouts import Rollouts, columns_of, missing, peek, read_events
 
-# what does not answer, or does not hold on a server, is read again this much later: no request waits for it
-_RETRY_S = 0.2
+_RETRY_S = 0.2  # a database that does not answer is asked again this much later: no request waits for it
 
 
 @dataclass(frozen=True)
@@ -84,16 +83,14 @@ class Watch:
         except (MlopsError, ValueError, TypeError) as refused:
             self._fault, self._away = str(refused), isinstance(refused, Unavailable)
             self._seen = None if self._away else seen
-        if self._fault:
             self._again = self._monotonic() + _RETRY_S
 
     def _read(self) -> str:
         """What is wrong with row and events as they are; "" when they hold."""
         with self._rollouts.database.glancing() as connection:
             columns, self._lease = peek(connection, self._rollouts.use_case)
-        waits = self._rollouts.database.server and self._monotonic() < self._again  # there every look is a read
-        if columns == self._columns and (waits or not self._fault):
-            return self._fault
+        if columns == self._columns and not self._fault:
+            return ""
         with self._rollouts.database.reading() as connection:  # one moment: the row belongs to the events
             self._columns, _ = peek(connection, self._rollouts.use_case)
             events = read_events(connection, self._rollouts.use_case, self._standing.row.epoch - 1)
