@@ -41,7 +41,7 @@ MIRRORED_S = 5.0
 PER_ROW_S = 0.001
 FRESH_S = 0.001  # how long a look at the rollout serves those that come at once; each call of a model looks anew
 MIRRORED_ROWS = 5_000  # wait to be mirrored; beyond that they are dropped and counted
-MIRRORED_TOGETHER = 128  # of one call: a user's row waits for no more than these
+MIRRORED_TOGETHER = 512  # of one call: a user's row waits for no more than these
 _ASKED = (Stage.SHADOW, Stage.CANARY, Stage.SOAK)  # stages in which a challenger is asked
 _STOPPED = "the challenger is not asked any more"
 

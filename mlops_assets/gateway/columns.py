@@ -25,21 +25,28 @@ _WANTED = {Kind.STRING: "a text", Kind.BOOL: "true or false"}
 _MOST = int(1.7e308)
 
 
-def check_columns(columns: Columns, kinds: Mapping[str, Kind]) -> None:
-    """Raises Refused for the first value that is not of its column's kind, or a number beyond a double."""
-    for name, values in columns.items():
-        kind = kinds[name]
-        met = set(map(type, values))
-        allowed = _TYPES.get(kind, _NUMBERS)
-        if met <= allowed and (int not in met or all(type(v) is not int or -_MOST < v < _MOST for v in values)):
-            continue
-        row, value = next(
-            (n, v)
-            for n, v in enumerate(values)
-            if type(v) not in allowed or (type(v) is int and not -_MOST < v < _MOST)
-        )
-        rule = f"must be {_WANTED.get(kind, 'a finite number')} or null"
-        raise malformed(f"{name}[{row}]", value, rule, "correct it: a feature that is not known is null")
+class ColumnCheck:
+    """Are values what the declared kinds say? `features` names the columns in their order."""
+
+    def __init__(self, features: Sequence[str], kinds: Mapping[str, Kind]) -> None:
+        self._due = [(name, kinds[name], _TYPES.get(kinds[name], _NUMBERS)) for name in features]
+
+    def check(self, columns: Columns) -> None:
+        """Raises Refused for the first value that is of another kind, or a number beyond a double."""
+        for name, kind, allowed in self._due:
+            values = columns[name]
+            met = set(map(type, values))
+            if met <= allowed and (int not in met or _are_doubles(values)):
+                continue
+            row, value = next((n, v) for n, v in enumerate(values) if type(v) not in allowed or not _are_doubles([v]))
+            rule = f"must be {_WANTED.get(kind, 'a finite number')} or null"
+            raise malformed(f"{name}[{row}]", value, rule, "correct it: a feature that is not known is null")
+
+
+def _are_doubles(values: Sequence[Any]) -> bool:
+    """True when no number is beyond a double; a text or a truth value is none."""
+    numbers = [value for value in values if type(value) is int or type(value) is float]
+    return not numbers or (min(numbers) > -_MOST and max(numbers) < _MOST)
 
 
 class ColumnEncoder:
@@ -47,19 +54,18 @@ class ColumnEncoder:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder, self.version = encoder, encoder.version
-        self._codes = {
-            name: {value: float(code) for code, value in enumerate(values)}
-            for name, values in encoder.categories.items()
-        }
+        self._due = [
+            (name, _TYPES.get(kind, _NUMBERS), _codes(encoder, name) if kind is Kind.STRING else None)
+            for name, kind in zip(encoder.features, encoder.kinds, strict=True)
+        ]
 
     def encode(self, columns: Columns, rows: int) -> npt.NDArray[np.float64]:
         """The rows as float64 `[rows, features]`, C order. Raises DataError like `Encoder.encode_row`."""
         values: list[Sequence[Any]] = []
-        for name, kind in zip(self.encoder.features, self.encoder.kinds, strict=True):
+        for name, allowed, codes in self._due:
             column = columns.get(name)
-            if column is None or not set(map(type, column)) <= _TYPES.get(kind, _NUMBERS):
+            if column is None or not set(map(type, column)) <= allowed:
                 return self._one_by_one(columns, rows)
-            codes = self._codes.get(name)
             values.append(column if codes is None else [codes.get(value, _NAN) for value in column])
         try:
             array = np.array(values, dtype=np.float64).T.copy()  # None becomes NaN, True 1.0
@@ -76,3 +82,7 @@ class ColumnEncoder:
             except DataError as wrong:
                 raise DataError(f"row {row}: {wrong}") from wrong
         return array
+
+
+def _codes(encoder: Encoder, name: str) -> dict[str, float]:
+    return {value: float(code) for code, value in enumerate(encoder.categories[name])}

@@ -20,7 +20,7 @@ from mlops_assets.core.online import OnlineFeatures
 from mlops_assets.core.online.ordered import instant_us, moment
 from mlops_assets.declare import AtRequest, Kind, UseCase
 from mlops_assets.declare.errors import DataError
-from mlops_assets.gateway.columns import check_columns
+from mlops_assets.gateway.columns import ColumnCheck
 from mlops_assets.gateway.refusals import Refused, malformed, not_now
 from mlops_assets.stores.feature_store import online_url
 from mlops_assets.stores.online import open_online
@@ -94,6 +94,7 @@ class Asking:
         read = [n for f in use_case.features for n in (f.reads if isinstance(f, AtRequest) else f.key)]
         self.columns = {name: asked.kinds[name] for name in dict.fromkeys(read)}
         self.kinds = asked.kinds | {f.name: use_case.kind_of(f) for f in use_case.features}
+        self._check = ColumnCheck(self.features, self.kinds)
         self.as_of = use_case.requests.as_of
         self._unit = use_case.rollout.unit
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="look-ups")
@@ -107,7 +108,7 @@ class Asking:
         columns = table.columns
         if all(name in columns for name in self.features):
             kept = {name: columns[name] for name in self.features}
-            check_columns(kept, self.kinds)
+            self._check.check(kept)
             return self._asked(table, kept, self._moments(table))
         needed = [name for name in self.columns if name not in columns and name != self.as_of]
         if needed:
