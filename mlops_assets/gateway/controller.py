@@ -57,7 +57,7 @@ class Controller:
             if not self._leads(standing):
                 return None
             if self._mirror is not None:
-                self._mirror.nudge()
+                self._mirror.nudge(standing.row.epoch)
             if self._rollouts.mend():
                 _LOG.warning(
                     "%s: the row was changed by hand, it is written anew from its events", standing.row.use_case

@@ -4,7 +4,7 @@
 |---|---|
 | `tables.py`, `database.py` | the schema of the rollouts; an SQLite file or PostgreSQL |
 | `rollouts.py` | events appended once, the row that follows from them |
-| `lease.py`, `heartbeats.py`, `checkpoints.py` | who may raise a share; what gateways say of themselves; evidence so far |
+| `lease.py`, `heartbeats.py`, `checkpoints.py` | who may raise a share; what gateways say; evidence so far |
 | `watch.py` | what a gateway honours, now |
 | `ledgered.py`, `probes.py` | the ledger told of every event; does all of it hold? |
 | `predictions.py`, `log_*.py`, `export.py` | the prediction log, its files listed there; a week of it as a table |

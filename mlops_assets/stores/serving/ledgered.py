@@ -53,10 +53,11 @@ class Mirror:
         self._rollouts, self._where = rollouts, where
         self._standing = Standing.start(rollouts.use_case)  # after the last event that was told
         self._thread: threading.Thread | None = None
+        self._refused = ""
 
-    def nudge(self) -> None:
-        """Catch up in a thread of its own, unless one is at it: a ledger that makes one wait holds up nobody."""
-        if self._thread is None or not self._thread.is_alive():
+    def nudge(self, epoch: int) -> None:
+        """Catch up to `epoch` in a thread of its own, unless one is at it: a ledger that makes wait holds up nobody."""
+        if epoch > self._standing.row.epoch and (self._thread is None or not self._thread.is_alive()):
             self._thread = threading.Thread(target=self._quietly, name="rollout mirror", daemon=True)
             self._thread.start()
 
@@ -85,8 +86,11 @@ class Mirror:
     def _quietly(self) -> None:
         try:
             self.catch_up()
+            self._refused = ""
         except MlopsError as refused:
-            _LOG.error("%s: the ledger was not told: %s", self._rollouts.use_case, refused)
+            if str(refused) != self._refused:  # once, not at every try
+                _LOG.error("%s: the ledger was not told: %s", self._rollouts.use_case, refused)
+            self._refused = str(refused)
 
     def done(self) -> int:
         """The epoch of the last event that the ledger was told of."""

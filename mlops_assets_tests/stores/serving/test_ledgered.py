@@ -156,7 +156,7 @@ def test_two_that_tell_at_once_tell_it_once(rollouts: Rollouts, ledger: str) -> 
     climbed(rollouts, 5)
     mirrors = [Mirror(rollouts, ledger) for _ in range(3)]
     for mirror in mirrors:
-        mirror.nudge()
+        mirror.nudge(rollouts.row().epoch)
     for mirror in mirrors:
         assert mirror._thread is not None
         mirror._thread.join()
@@ -171,7 +171,7 @@ def test_a_ledger_that_is_away_holds_nothing_up_and_is_told_later(
     blocked.write_text("a file where a folder must be")
     mirror = Mirror(rollouts, str(blocked / "records.db"))
     climbed(rollouts, 3)
-    mirror.nudge()
+    mirror.nudge(rollouts.row().epoch)
     assert rollouts.abort(**TOLD).share == 0.0
     assert mirror._thread is not None
     mirror._thread.join()
