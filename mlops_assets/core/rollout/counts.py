@@ -13,31 +13,60 @@ from mlops_assets.declare.rollout import RATES
 
 
 class Calls(NamedTuple):
-    """Calls of both arms under one share, and how many of them were bad, by rate in the order of `RATES`."""
+    """Calls of both arms under one share, how many of them were bad, by rate in the order of `RATES`, and their rows.
+
+    A call is one event, however many rows it has: what fails or stalls, fails or stalls for all of them.
+    """
 
     champion: int = 0
     challenger: int = 0
     champion_bad: tuple[int, ...] = (0,) * len(RATES)
     challenger_bad: tuple[int, ...] = (0,) * len(RATES)
+    champion_rows: int = 0
+    challenger_rows: int = 0
 
     def after(self, call: Seen, times: int) -> "Calls":
-        """With the same call so many times more."""
-        bad = tuple(times * (rate in call.bad) for rate in RATES)
+        """With the same row so many times more."""
+        calls = 0 if call.beside else times
+        bad = tuple(calls * (rate in call.bad) for rate in RATES)
         if call.arm is Arm.CHAMPION:
-            return self._replace(champion=self.champion + times, champion_bad=_added(self.champion_bad, bad))
-        return self._replace(challenger=self.challenger + times, challenger_bad=_added(self.challenger_bad, bad))
+            return self._replace(
+                champion=self.champion + calls,
+                champion_bad=_added(self.champion_bad, bad),
+                champion_rows=self.champion_rows + times,
+            )
+        return self._replace(
+            challenger=self.challenger + calls,
+            challenger_bad=_added(self.challenger_bad, bad),
+            challenger_rows=self.challenger_rows + times,
+        )
 
     def to_json(self) -> list[int | list[int]]:
         """The same as JSON values."""
-        return [self.champion, self.challenger, list(self.champion_bad), list(self.challenger_bad)]
+        return [list(part) if isinstance(part, tuple) else part for part in self]
 
     @classmethod
-    def of(cls, champion: int, challenger: int, champion_bad: Sequence[int], challenger_bad: Sequence[int]) -> "Calls":
-        """What `to_json` wrote. Raises DataError for numbers that no counting comes to."""
-        for calls, bad in ((champion, champion_bad), (challenger, challenger_bad)):
+    def of(
+        cls,
+        champion: int,
+        challenger: int,
+        champion_bad: Sequence[int],
+        challenger_bad: Sequence[int],
+        champion_rows: int | None = None,
+        challenger_rows: int | None = None,
+    ) -> "Calls":
+        """What `to_json` wrote; once a call had one row. Raises DataError for numbers that no counting comes to."""
+        champion_rows = champion if champion_rows is None else champion_rows
+        challenger_rows = challenger if challenger_rows is None else challenger_rows
+        for calls, bad, rows in (
+            (champion, champion_bad, champion_rows),
+            (challenger, challenger_bad, challenger_rows),
+        ):
             if len(bad) != len(RATES) or not all(0 <= _whole(count) <= _whole(calls) for count in bad):
                 raise DataError(f"stored evidence counts {list(bad)} bad of {calls} calls, must be {len(RATES)} parts.")
-        return cls(champion, challenger, tuple(champion_bad), tuple(challenger_bad))
+            if _whole(rows) < calls:
+                raise DataError(f"stored evidence counts {calls} calls of {rows} rows, must be at least as many.")
+        return cls(champion, challenger, tuple(champion_bad), tuple(challenger_bad), champion_rows, challenger_rows)
 
 
 class Sums(NamedTuple):

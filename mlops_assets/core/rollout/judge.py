@@ -103,7 +103,7 @@ def _stage_of(share: float) -> Stage:
 
 
 def _fault(plan: RolloutPlan, calls: Mapping[float, Calls]) -> str:
-    counts = [Assigned(share, count.champion, count.challenger) for share, count in calls.items()]
+    counts = [Assigned(share, count.champion_rows, count.challenger_rows) for share, count in calls.items()]
     if log_fault(counts, slack=SLACK if plan.unit else 1.0) < FAULT:
         return ""
     told = ", ".join(

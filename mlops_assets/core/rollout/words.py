@@ -35,10 +35,11 @@ class Arm(Enum):
 
 
 class Seen(NamedTuple):
-    """One call of one model, as it was logged: under which `epoch`, at which challenger's `share`, and what was wrong.
+    """One row that one model was called with, as it was logged: under which `epoch`, at which challenger's `share`.
 
-    `assigned` is the arm the request belonged to, `arm` the one that was called; `mirrored` when nobody waited for the
-    answer (shadow). `bad` holds the rates it counts for, a subset of `declare.rollout.RATES`.
+    `assigned` is the arm the row belonged to, `arm` the one that was called; `mirrored` when nobody waited for the
+    answer (shadow). `bad` holds the rates its call counts for, a subset of `declare.rollout.RATES`. Rows that are
+    scored in one call fail and wait together, so one of them stands for the call; `beside` are the others.
     """
 
     epoch: int
@@ -47,6 +48,7 @@ class Seen(NamedTuple):
     arm: Arm
     mirrored: bool
     bad: frozenset[str]
+    beside: bool = False
 
 
 class Pair(NamedTuple):

@@ -15,6 +15,7 @@ from mlops_assets.core.rollout.words import Arm
 from mlops_assets.declare.errors import DataError
 
 ID_LONGEST, TEXT_LONGEST = 128, 1_000
+BESIDE = "beside"  # in the place of rates: another row of the same call stands for it
 _ARMS = tuple(arm.value for arm in Arm)
 # an instant has a calendar day in every time zone
 _EARLIEST_US, _LATEST_US = -(10**16), 10**17  # the years 1653 and 5138
@@ -26,9 +27,10 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `id` is the request's id, or `<request>:<row>` where a request has several rows. `version` answered; `assigned` is
     the arm the unit belongs to ("champion", "challenger"), `share` the challenger's share then. `status` is "ok",
     "fallback" (the champion answered since the challenger failed) or "error" (`score` is None); `bad` and
-    `challenger_bad` list the rates the answer, and the challenger's failure before it, count for: "slow,invalid".
-    `features` is JSON of the values as given or looked up. `content` tells a request that is sent again from another of
-    the same id; where it is empty, features and as_of do.
+    `challenger_bad` list the rates the answer, and the challenger's failure before it, count for: "slow,invalid";
+    all but one of the rows that were scored in one call say `BESIDE`. `features` is JSON of the values as given or
+    looked up. `content` tells a request that is sent again from another of the same id; where it is empty, features
+    and as_of do.
     """
 
     id: str

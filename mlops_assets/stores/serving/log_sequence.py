@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from mlops_assets.core.online.ordered import moment
 from mlops_assets.core.rollout.words import Arm, Pair, Seen
+from mlops_assets.stores.serving.log_records import BESIDE
 from mlops_assets.stores.serving.log_session import Row, Session
 from mlops_assets.stores.serving.log_tables import LAST
 
@@ -127,10 +128,10 @@ class _Row(NamedTuple):
         found = []
         if self.what == "answered":
             if self.challenger_bad:
-                found.append(Seen(epoch, share, assigned, Arm.CHALLENGER, False, rates(self.challenger_bad)))
-            found.append(Seen(epoch, share, assigned, self.arm, False, rates(self.bad)))
+                found.append(Seen(epoch, share, assigned, Arm.CHALLENGER, False, *_of_call(self.challenger_bad)))
+            found.append(Seen(epoch, share, assigned, self.arm, False, *_of_call(self.bad)))
         if self.other is not None and self.what != "label":
-            found.append(Seen(epoch, share, assigned, Arm(self.other_arm), True, rates(self.other_bad or "")))
+            found.append(Seen(epoch, share, assigned, Arm(self.other_arm), True, *_of_call(self.other_bad or "")))
         return found
 
     def pair(self, block_of: Callable[[int], str]) -> Pair | None:
@@ -158,5 +159,9 @@ def last_number(session: Session) -> int:
 
 @lru_cache(maxsize=256)
 def rates(bad: str) -> frozenset[str]:
-    """The rates of a comma list."""
-    return frozenset(bad.split(",")) if bad else frozenset()
+    """The rates of a comma list; none of `BESIDE`, whose call another row stands for."""
+    return frozenset(bad.split(",")) if bad and bad != BESIDE else frozenset()
+
+
+def _of_call(bad: str) -> tuple[frozenset[str], bool]:
+    return rates(bad), bad == BESIDE

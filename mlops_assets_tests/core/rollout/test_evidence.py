@@ -84,7 +84,7 @@ def test_in_shadow_both_arms_calls_count():
         Seen(1, 0.0, Arm.CHAMPION, Arm.CHALLENGER, True, SLOW),
     )
 
-    assert calls == {0.0: Calls(1, 1, (0, 0, 0), (0, 1, 0))}
+    assert calls == {0.0: Calls(1, 1, (0, 0, 0), (0, 1, 0), 1, 1)}
 
 
 def test_in_canary_only_the_assigned_arms_answers_count_and_a_failed_challenger_is_bad_for_it():
@@ -95,7 +95,7 @@ def test_in_canary_only_the_assigned_arms_answers_count_and_a_failed_challenger_
         Seen(1, 0.05, Arm.CHAMPION, Arm.CHALLENGER, True, SLOW),  # shadow
     )
 
-    assert calls == {0.05: Calls(1, 1, (0, 0, 0), (1, 0, 0))}
+    assert calls == {0.05: Calls(1, 1, (0, 0, 0), (1, 0, 0), 1, 1)}
 
 
 def test_in_soak_the_old_champions_shadow_counts_and_its_help_does_not():
@@ -105,7 +105,7 @@ def test_in_soak_the_old_champions_shadow_counts_and_its_help_does_not():
         Seen(1, 1.0, Arm.CHALLENGER, Arm.CHAMPION, False, SLOW),
     )
 
-    assert calls == {1.0: Calls(1, 1, (0, 1, 0), (0, 0, 0))}
+    assert calls == {1.0: Calls(1, 1, (0, 1, 0), (0, 0, 0), 1, 1)}
 
 
 def test_a_new_stage_counts_calls_anew_and_keeps_quality():
@@ -190,3 +190,12 @@ def test_evidence_of_two_plans_differs_in_their_unit_alone():
 
     assert other.unit == 2 * one.unit
     assert replace(one, margin=0.02) == other
+
+
+def test_rows_of_one_call_are_one_event_and_each_is_assigned() -> None:
+    slow = Seen(3, 0.05, Arm.CHALLENGER, Arm.CHALLENGER, False, frozenset({"slow"}))
+    found = (
+        Evidence.start(plan_of("brier"), Task.CLASSIFICATION).fold([slow, *[slow._replace(beside=True)] * 59], []).calls
+    )
+
+    assert found == {0.05: Calls(0, 1, (0, 0, 0), (0, 1, 0), 0, 60)}
