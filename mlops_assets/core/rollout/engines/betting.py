@@ -41,7 +41,7 @@ class Bet:
         turn = self.count + 1
         spread = (0.25 + self.spread) / turn
         size = math.sqrt(2 * math.log(1 / self.alpha) / (spread * turn * math.log(turn + 1)))
-        stake = min(size, MOST / (1 - self.bound))
+        stake = min(size, MOST / (1 - self.bound)) if self.bound < 1 else size  # of a sure thing nothing is lost
         mean = (0.5 + self.total + x) / (turn + 1)
         return replace(
             self,
