@@ -36,7 +36,7 @@ def share_svg(decisions: Sequence[Mapping[str, Any]], *, title: str) -> bytes:
         axes.set_ylim(-5, 112)
         axes.set_ylabel("answered by the challenger (%)")
         axes.set_title(title if decisions else f"{title}: nothing was decided yet")
-        _dates(figure, axes, at)
+        _dates(axes, at)
         return svg(figure)
 
 
@@ -64,7 +64,7 @@ def evidence_svg(judged: Sequence[Mapping[str, Any]], *, title: str) -> bytes:
             panel.set_ylabel(name.replace("_", " "))
         if names:
             panels[0].legend(loc="upper left", ncols=2)
-        _dates(figure, panels[-1], [row["at"] for row in judged])
+        _dates(panels[-1], [row["at"] for row in judged])
         return svg(figure)
 
 
@@ -99,12 +99,18 @@ def loss_svg(blocks: Sequence[Mapping[str, Any]], *, loss: str, margin: float, l
         return svg(figure)
 
 
-def _dates(figure: Any, axes: Any, at: Sequence[datetime]) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    if at and max(at) - min(at) < _SHORTEST:  # one instant is no span, which has no ticks
-        axes.set_xlim(min(at) - _SHORTEST, max(at) + _SHORTEST)
-    places = AutoDateLocator(maxticks=7)
-    axes.xaxis.set_major_locator(places)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
+def _dates(axes: Any, at: Sequence[datetime]) -> None:
+    """Five instants below the axis, as short as their span allows."""
+    if not at:
+        return
+    first, last = min(at), max(at)
+    if last - first < _SHORTEST:  # one instant is no span
+        first, last = first - _SHORTEST, last + _SHORTEST
+    ticks = [first + (last - first) * n / 4 for n in range(5)]
+    span = last - first
+    form = "%Y-%m-%d" if span > timedelta(days=5) else "%m-%d %H:%M" if span > timedelta(hours=12) else "%H:%M:%S"
+    margin = span * 0.05
+    axes.set_xlim(first - margin, last + margin)
+    axes.set_xticks(ticks, [tick.strftime(form) for tick in ticks])
+    axes.set_xlabel(f"UTC, from {first:%Y-%m-%d %H:%M}")
     axes.tick_params(axis="x", labelsize=8)
