@@ -15,6 +15,15 @@ from mlops_assets.core.versions import JSON
 from mlops_assets.declare.errors import DataError
 
 
+def one_line(text: str) -> str:
+    """The text on one line, without characters that a terminal obeys; at most 1,000 of them.
+
+    >>> one_line("look\x1b[31m here\\nand there")
+    'look?[31m here and there'
+    """
+    return "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))[:1000]
+
+
 class Command(NamedTuple):
     """Who asks, why, and when (microseconds since 1970). `once` names the command: told again it changes nothing."""
 
@@ -24,10 +33,16 @@ class Command(NamedTuple):
     once: str = ""
 
     def event(self, row: Row, kind: Kind, facts: Mapping[str, JSON] | None = None) -> Event:
-        """The event behind `row`."""
+        """The event behind `row`; who and why are one printable line each, whatever was typed."""
         once = self.once or f"{kind.value.lower()} after {row.epoch}"
         return Event(
-            epoch=row.epoch + 1, at_us=self.at_us, kind=kind, who=self.who, why=self.why, once=once, facts=facts or {}
+            epoch=row.epoch + 1,
+            at_us=self.at_us,
+            kind=kind,
+            who=one_line(self.who),
+            why=one_line(self.why),
+            once=once,
+            facts=facts or {},
         )
 
 
