@@ -236,13 +236,13 @@ class Batcher:
         for piece in pieces:
             mine = slice(at, at + len(piece.rows))
             at = mine.stop
-            invalid = wrong is not None and wrong[mine].any()
-            if invalid:
+            invalid = wrong is not None and bool(wrong[mine].any())
+            if wrong is not None and invalid:
                 self._sort_out(arm, piece, values[mine], wrong[mine].tolist(), version, took_us, slow)
             else:
                 self._take(piece, piece.rows, values[mine], version, arm, took_us, slow)
             if arm is Arm.CHALLENGER:
-                self._judge(routing, bool(invalid))
+                self._judge(routing, invalid)
         self._settle(pieces)
 
     def _sort_out(

@@ -7,7 +7,7 @@ goes. It knows no route.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -66,8 +66,6 @@ class Edge:
 class Connection(HttpToolsProtocol):
     """One connection. `since`: since when the rest of a request is waited for; None while none is."""
 
-    _edge: ClassVar[Edge]
-
     def __init__(self, edge: Edge, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._at_edge = edge
@@ -75,8 +73,8 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._refused = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]
-        super().connection_made(transport)  # type: ignore[arg-type]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn names the narrower type
         if not self._at_edge.admitted(self):
             self.refuse(Refused(503, "busy", "too many connections are open.", retry_after=1))
 

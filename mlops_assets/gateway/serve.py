@@ -26,8 +26,8 @@ from mlops_assets.stores.serving.models import Loaded, import_all, load_version
 from mlops_assets.stores.settings import Settings
 
 BACKLOG = 2048
-_STEADY_S = 5.0  # a worker that lived so long did not die of its start
-_AGAIN_S = (0.0, 0.1, 0.5, 2.0, 5.0)
+_STEADY_S = 1.0  # a worker that lived so long did not die of its start
+_AGAIN_S = (0.0, 0.0, 0.1, 0.5, 2.0, 5.0)  # before it is forked anew, by how often in a row it did
 _LOG = logging.getLogger("mlops_assets.gateway")
 
 
@@ -175,7 +175,7 @@ class _Supervisor:
                     continue
                 lived = time.monotonic() - self._began[number]
                 self._failed[number] = 0 if lived > _STEADY_S else self._failed[number] + 1
-                wait_s = _AGAIN_S[min(self._failed[number], len(_AGAIN_S) - 1)] if self._failed[number] > 1 else 0.0
+                wait_s = _AGAIN_S[min(self._failed[number], len(_AGAIN_S) - 1)]
                 self._due[number] = time.monotonic() + wait_s
                 code = os.waitstatus_to_exitcode(status)
                 _LOG.error("worker %d ended with %d after %.1f s: forked anew in %.1f s", number, code, lived, wait_s)

@@ -28,7 +28,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
 from mlops_assets.declare import UseCase
 from mlops_assets.declare.errors import MlopsError

@@ -24,6 +24,7 @@ from mlops_assets.gateway.slot import HEADER, Order, Ready, Said
 Array = npt.NDArray[np.float64]
 
 LOADING, READY, REFUSED = "loading", "ready", "refused"
+FIRST_S = 2.0  # the other versions let the champion go first, so long at most
 LOAD_S = 60.0  # a model that has not loaded by then is not going to
 _AGAIN_S = (0.0, 0.05, 0.2, 1.0, 5.0, 30.0)  # before a slot is forked anew, by how often in a row it failed
 
@@ -124,6 +125,7 @@ class Slots:
     def __init__(self, line: Line, pinned: Callable[[int], bool]) -> None:
         self._line, self._pinned = line, pinned
         self._kept: dict[int, _Kept] = {}
+        self._answering = asyncio.Event()  # the champion is ready
 
     def keep(self, versions: Iterable[int], baseline_of: int) -> None:
         """Load these versions, end all others; nothing waits for it."""
@@ -198,6 +200,10 @@ class Slots:
     async def _see_to(self, kept: _Kept) -> None:
         """Fork, wait until it is ready, wait until it ends, again: until cancelled."""
         loop = asyncio.get_running_loop()
+        if not self._pinned(kept.order.version):
+            with contextlib.suppress(TimeoutError):  # who answers is loaded first
+                async with asyncio.timeout(FIRST_S):
+                    await self._answering.wait()
         while True:
             kept.pid, ours, ended = await self._line.fork(kept.order)
             slot = await self._connected(ours)
@@ -205,6 +211,8 @@ class Slots:
                 if await self._loaded(kept, slot):
                     kept.slot, kept.state, began = slot, READY, loop.time()
                     kept.ready.set()
+                    if self._pinned(kept.order.version):
+                        self._answering.set()
                     how = await asyncio.shield(ended)
                     kept.failed = 1 if loop.time() - began > _AGAIN_S[-1] else kept.failed + 1
                     kept.state = f"{LOADING}: its process ended with {how}"

@@ -1,4 +1,4 @@
-"""Columns of plain values become the array that the encoder makes of the same rows, or are refused as it refuses them."""
+"""Columns of plain values become the array that the encoder makes of the same rows, or are refused as rows are."""
 
 from typing import Any
 
