@@ -27,7 +27,7 @@ from mlops_assets.declare import DataError
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.lineage import stages
 from mlops_assets.stores.serving.ledgered import Mirror
-from mlops_assets.stores.serving.rollouts import columns_of
+from mlops_assets.stores.serving.stored import columns_of
 from mlops_assets.stores.serving.tables import EVENT, ROLLOUT
 from mlops_assets_tests.core.rollout.ladder import CLIMB, PLAN, TERMS, USE_CASE, event, evidence, proven
 from mlops_assets_tests.gateway.towers import Tower, World

@@ -3,7 +3,7 @@
 | file | what |
 |---|---|
 | `tables.py`, `database.py` | the schema of the rollouts; an SQLite file or PostgreSQL |
-| `rollouts.py` | events appended once, the row that follows from them |
+| `stored.py`, `rollouts.py` | events appended once, the row that follows from them |
 | `lease.py`, `heartbeats.py`, `checkpoints.py` | who may raise a share; what gateways say; evidence so far |
 | `watch.py` | what a gateway honours, now |
 | `ledgered.py`, `probes.py` | the ledger told of every event; does all of it hold? |

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from mlops_assets.declare.errors import MlopsError
 from mlops_assets.stores.records.surroundings import Fault
 from mlops_assets.stores.serving.ledgered import Mirror
-from mlops_assets.stores.serving.rollouts import Rollouts, columns_of, peek
+from mlops_assets.stores.serving.rollouts import Rollouts
+from mlops_assets.stores.serving.stored import columns_of, peek
 
 _REMEDY = "`mlops doctor --repair`, or start a gateway"
 

@@ -4,21 +4,17 @@ Here belongs writing and reading both. The events are the truth: a row that says
 overwritten by the next event. Every write is one transaction that excludes all others.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Select, Text, bindparam, insert, select, update
+from sqlalchemy import Connection
 
 from mlops_assets.core.rollout import commands
 from mlops_assets.core.rollout.commands import Command
-from mlops_assets.core.rollout.events import Event, Kind
+from mlops_assets.core.rollout.events import Event
 from mlops_assets.core.rollout.standing import Standing
 from mlops_assets.core.rollout.state import Row
 from mlops_assets.core.rollout.terms import Terms
-from mlops_assets.core.versions import canonical_json
 from mlops_assets.declare.errors import DamagedError, IllegalTransition, MlopsError
 from mlops_assets.declare.modelling import Task
 from mlops_assets.declare.rollout import RolloutPlan
@@ -28,13 +24,12 @@ from mlops_assets.stores.serving.database import Database
 from mlops_assets.stores.serving.heartbeats import Heartbeats
 from mlops_assets.stores.serving.lease import Lease, Leases
 from mlops_assets.stores.serving.lease import read as read_lease
-from mlops_assets.stores.serving.tables import EVENT, LEASE, ROLLOUT
+from mlops_assets.stores.serving.stored import append, columns_of, is_told, missing, peek, put, read_events
 
 CRASH_POINTS = (
     "rollout.appended",  # event and row are there, not committed
     "rollout.committed",
 )
-_LISTS = ("finalized", "waiting")  # columns that hold JSON
 
 
 class Stale(MlopsError, RuntimeError):
@@ -134,7 +129,7 @@ class Rollouts:
                 return False
         with self.database.writing() as connection:
             if self._is_wrong(connection):
-                _put(connection, self._known.row)
+                put(connection, self._known.row)
         return True
 
     def close(self) -> None:
@@ -160,7 +155,7 @@ class Rollouts:
         """One transaction: where it stands, what follows, written down. None of it when `once` was decided."""
         with self.database.writing() as connection:
             standing = self._follow(connection)
-            if once and _is_told(connection, self.use_case, once):
+            if once and is_told(connection, self.use_case, once):
                 return standing.row
             event = decided(standing)
             if event is None:
@@ -169,8 +164,8 @@ class Rollouts:
                 self._check(connection, lease)
             sealed = event.sealed(standing.hash)
             after = standing.after(sealed)
-            connection.execute(insert(EVENT).values(use_case=self.use_case, **_told(sealed)))
-            _put(connection, after.row)
+            append(connection, self.use_case, sealed)
+            put(connection, after.row)
             reach("rollout.appended")
         reach("rollout.committed")
         self._known = after
@@ -193,73 +188,3 @@ class Rollouts:
                 raise DamagedError(f"{str(forged)[:-1]}: compare with a backup and put back what is right.") from forged
         self._known = standing
         return standing
-
-
-def missing(standing: Standing, events: list[Event]) -> str:
-    """What is wrong when `events`, read from the last one that `standing` knows on, do not begin with it; or ""."""
-    if not standing.row.epoch or (events and (events[0].epoch, events[0].hash) == (standing.row.epoch, standing.hash)):
-        return ""
-    return (
-        f"event {standing.row.epoch} of the rollouts of {standing.row.use_case} is gone or another than it was: put "
-        "back what is right from a backup"
-    )
-
-
-def read_events(connection: Connection, use_case: str, since: int) -> list[Event]:
-    """The events after an epoch, in order. Raises DamagedError for what is none."""
-    c = EVENT.c
-    asked = select(*(column for column in c if column.name != "use_case"))
-    rows = connection.execute(asked.where((c.use_case == use_case) & (c.epoch > since)).order_by(c.epoch)).mappings()
-    found = []
-    for row in rows:
-        try:
-            found.append(Event(**{**row, "kind": Kind(row["kind"]), "facts": _object(row["facts"])}))
-        except (ValueError, TypeError) as wrong:
-            raise DamagedError(f"event {row['epoch']} of the rollouts of {use_case} is none ({wrong}).") from wrong
-    return found
-
-
-def peek(connection: Connection, use_case: str) -> tuple[dict[str, Any] | None, Lease | None]:
-    """The columns of the row as they are, which are not believed, and the lease; None where there is none."""
-    row = connection.execute(_PEEK, {"asked": use_case}).one()
-    columns = {column.name: value for column, value in zip(ROLLOUT.c, row, strict=False)}
-    lease = Lease(*row[-3:]) if row[-1] is not None else None
-    return (columns if columns["use_case"] is not None else None), lease
-
-
-def _peek() -> Select[Any]:
-    asked = select(bindparam("asked", type_=Text).label("use_case")).subquery()
-    joined = asked.outerjoin(ROLLOUT, ROLLOUT.c.use_case == asked.c.use_case)
-    joined = joined.outerjoin(LEASE, LEASE.c.use_case == asked.c.use_case)
-    return select(*ROLLOUT.c, LEASE.c.holder, LEASE.c.token, LEASE.c.beats).select_from(joined)
-
-
-_PEEK = _peek()
-
-
-def columns_of(row: Row) -> dict[str, Any]:
-    """The row as the table holds it, by column."""
-    told = row.to_json()
-    return told | {name: canonical_json(told[name]).decode() for name in _LISTS}
-
-
-def _put(connection: Connection, row: Row) -> None:
-    columns = columns_of(row)
-    if not connection.execute(update(ROLLOUT).where(ROLLOUT.c.use_case == row.use_case).values(**columns)).rowcount:
-        connection.execute(insert(ROLLOUT).values(**columns))
-
-
-def _told(event: Event) -> dict[str, Any]:
-    return asdict(event) | {"kind": event.kind.value, "facts": canonical_json(dict(event.facts)).decode()}
-
-
-def _is_told(connection: Connection, use_case: str, once: str) -> bool:
-    c = EVENT.c
-    return connection.execute(select(c.epoch).where((c.use_case == use_case) & (c.once == once))).first() is not None
-
-
-def _object(text: str) -> dict[str, Any]:
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("its facts are no object")
-    return found

@@ -16,7 +16,8 @@ from mlops_assets.declare.errors import MlopsError
 from mlops_assets.declare.rollout import RolloutPlan
 from mlops_assets.stores.serving.database import Unavailable
 from mlops_assets.stores.serving.lease import Lease, Silence
-from mlops_assets.stores.serving.rollouts import Rollouts, columns_of, missing, peek, read_events
+from mlops_assets.stores.serving.rollouts import Rollouts
+from mlops_assets.stores.serving.stored import columns_of, missing, peek, read_events
 
 _RETRY_S = 0.2  # a database that does not answer is asked again this much later: no request waits for it
 

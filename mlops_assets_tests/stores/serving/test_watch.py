@@ -12,7 +12,8 @@ from sqlalchemy import insert, update
 from mlops_assets.core.rollout.events import Event, Kind
 from mlops_assets.core.rollout.words import BASELINE, Arm, Stage
 from mlops_assets.core.versions import canonical_json
-from mlops_assets.stores.serving.rollouts import Rollouts, columns_of
+from mlops_assets.stores.serving.rollouts import Rollouts
+from mlops_assets.stores.serving.stored import columns_of
 from mlops_assets.stores.serving.tables import EVENT, ROLLOUT
 from mlops_assets.stores.serving.watch import Routing, Watch
 from mlops_assets_tests.core.rollout.ladder import CLIMB, PLAN, USE_CASE, event, evidence, proven
