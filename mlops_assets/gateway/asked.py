@@ -24,7 +24,8 @@ Array = npt.NDArray[np.float64]
 class Part:
     """Rows of a request that one call of `version` settled: their scores (None: it has none), and what went wrong.
 
-    `bad` and `challenger_bad` list the rates the answers, and a challenger's failure before them, count for.
+    `bad` and `challenger_bad` list the rates the call, and a challenger's failed call before it, count for; the first
+    row stands for the call, and for the failed one, where `lead` and `challenger_lead` say so.
     """
 
     rows: Sequence[int]
@@ -38,6 +39,8 @@ class Part:
     challenger_bad: str
     reason: str
     fell_back: bool
+    lead: bool
+    challenger_lead: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +97,7 @@ class Piece:
     tries: int = 0
     alone: bool = False
     challenger_bad: str = ""
+    challenger_lead: bool = False
     reason: str = ""
     fell_back: bool = False
 

@@ -25,6 +25,7 @@ from mlops_assets.gateway.requests import Question
 from mlops_assets.gateway.settling import Settling
 from mlops_assets.gateway.slots import SlotError, Slots, Why
 from mlops_assets.gateway.stats import Stats
+from mlops_assets.stores.serving.log_records import BESIDE
 from mlops_assets.stores.serving.predictions import Failed, Mirrored, PredictionLog
 from mlops_assets.stores.serving.rollouts import Rollouts
 from mlops_assets.stores.serving.watch import Routing, Watch
@@ -37,7 +38,6 @@ MOST_ROWS = 20_000
 TOGETHER = 1_000  # rows of one call of a model; more only when one request has more
 CHAMPION_S = 2.0  # a champion's call that takes longer hangs
 CHALLENGER_S = 1.0  # the most a challenger is waited for: the champion still has the time to answer
-MIRRORED_S = 5.0
 PER_ROW_S = 0.001
 FRESH_S = 0.001  # how long a look at the rollout serves those that come at once; each call of a model looks anew
 MIRRORED_ROWS = 5_000  # wait to be mirrored; beyond that they are dropped and counted
@@ -195,7 +195,7 @@ class Batcher:
                     self._give_up(piece, not_now("died", "the model died of this request, twice."))
                 elif len(pieces) == 1 and failed.why is Why.ERROR:
                     nothing = [None] * len(piece.rows)
-                    self._take(piece, piece.rows, nothing, version, lane.arm, 0, "error", str(failed))
+                    self._take(piece, piece.rows, nothing, version, lane.arm, 0, "error", str(failed), lead=True)
                 else:
                     piece.alone = True
                     again.append(piece)
@@ -209,46 +209,45 @@ class Batcher:
                 self._fall_back(piece, "", _STOPPED)
         elif not self._slots.is_ready(version):
             failed = self._slots.has_failed(version)  # one that is loaded for the first time did no harm yet
-            for piece in pieces:
-                self._fall_back(piece, "error" if failed else "", "the challenger is not ready")
-                self._judge(routing, failed)
+            self._fall_back_together(pieces, "error" if failed else "", "the challenger is not ready")
+            self._judge(routing, failed)
         else:
-            # an answer is slow long before: it has cost twice `slow` at most when the champion is asked instead
-            patience = min(2 * routing.plan.slow.total_seconds(), CHALLENGER_S) if routing.plan else CHALLENGER_S
             try:
-                await self._score(lane.arm, version, routing, pieces, patience)
+                await self._score(lane.arm, version, routing, pieces, _patience(routing))
             except SlotError as error:
                 if error.why is Why.ERROR and len(pieces) > 1:  # which of them is it?
                     for piece in pieces:
                         piece.alone = True
                     lane.back(pieces)
                     return
-                for piece in pieces:
-                    self._fall_back(piece, _bad(error.why), str(error))
-                    self._judge(routing, True)
+                self._fall_back_together(pieces, _bad(error.why), str(error))
+                self._judge(routing, True)
 
     async def _score(self, arm: Arm, version: int, routing: Routing, pieces: list[Piece], seconds: float) -> None:
         """Score pieces and take the answers; rows without a valid one fall back, or have none. Raises SlotError."""
         scores, took_us = await self._called(arm, version, pieces, seconds)
         self._stats.add("batches_total", arm.value)
-        slow, wrong = "slow" if _is_slow(routing, took_us) else "", _invalid(scores, self._task)
-        values, at = scores.tolist(), 0
+        slow, wrong = _slow(routing, took_us, len(scores)), _invalid(scores, self._task)
+        values, at, lead = scores.tolist(), 0, True  # one row stands for the call: an invalid one, where there is one
         for piece in pieces:
             mine = slice(at, at + len(piece.rows))
             at = mine.stop
-            invalid = wrong is not None and bool(wrong[mine].any())
-            if wrong is not None and invalid:
-                self._sort_out(arm, piece, values[mine], wrong[mine].tolist(), version, took_us, slow)
+            if wrong is not None and wrong[mine].any():
+                self._sort_out(arm, piece, values[mine], wrong[mine].tolist(), version, took_us, slow, lead)
+                lead = False
             else:
-                self._take(piece, piece.rows, values[mine], version, arm, took_us, slow)
-            if arm is Arm.CHALLENGER:
-                self._judge(routing, invalid)
+                stands = lead and wrong is None
+                self._take(piece, piece.rows, values[mine], version, arm, took_us, slow, lead=stands)
+                lead = lead and not stands
+        if arm is Arm.CHALLENGER:
+            self._judge(routing, wrong is not None)
         self._settle(pieces)
 
     def _sort_out(
-        self, arm: Arm, piece: Piece, values: list[float], wrong: list[bool], version: int, took_us: int, slow: str
-    ) -> None:
-        """Take the scores of a piece that are valid; the other rows fall back, or have none."""
+        self, arm: Arm, piece: Piece, values: list[float], wrong: list[bool], version: int, took_us: int, slow: str,
+        lead: bool,
+    ) -> None:  # fmt: skip
+        """Take the valid scores of a piece; its other rows fall back, or have none: with `lead` they are the call."""
         self._stats.add("failed_calls_total", arm.value, Why.INVALID.value)
         told = list(zip(piece.rows, values, wrong, strict=True))
         if fine := [(row, score) for row, score, bad in told if not bad]:
@@ -256,10 +255,10 @@ class Batcher:
         rows, bad = [row for row, _, bad in told if bad], _also("invalid", slow)
         why = f"it answered with no {'number' if self._task is Task.REGRESSION else 'probability'}"
         if arm is Arm.CHAMPION:
-            self._take(piece, rows, [None] * len(rows), version, arm, took_us, bad, why)
+            self._take(piece, rows, [None] * len(rows), version, arm, took_us, bad, why, lead=lead)
         else:
             rest = Piece(asked=piece.asked, rows=rows, routing=piece.routing, assigned=piece.assigned)
-            self._fall_back(rest, bad, why)
+            self._fall_back(rest, bad, why, lead=lead)
 
     async def _called(self, arm: Arm, version: int, pieces: Sequence[Piece], seconds: float) -> tuple[Array, int]:
         """The scores of all rows of the pieces, and how long the model took (us). Raises SlotError."""
@@ -293,20 +292,28 @@ class Batcher:
         took_us: int,
         bad: str,
         why: str = "",
+        *,
+        lead: bool = False,
     ) -> None:
-        """Rows of a piece are settled: with scores, or (None) with why there are none."""
+        """Rows of a piece are settled: with scores, or (None) with why not. With `lead` they stand for the call."""
         piece.asked.parts.append(
             Part(
                 rows=rows, scores=scores, version=version, arm=arm, took_us=took_us, routing=piece.routing,
                 assigned=piece.assigned, bad=bad, challenger_bad=piece.challenger_bad, reason=why or piece.reason,
-                fell_back=piece.fell_back,
+                fell_back=piece.fell_back, lead=lead, challenger_lead=piece.challenger_lead,
             )
         )  # fmt: skip
         piece.asked.left -= len(rows)
 
-    def _fall_back(self, piece: Piece, bad: str, why: str) -> None:
+    def _fall_back_together(self, pieces: Sequence[Piece], bad: str, why: str) -> None:
+        """The pieces of one call of the challenger fall back; the first stands for it."""
+        for place, piece in enumerate(pieces):
+            self._fall_back(piece, bad, why, lead=place == 0)
+
+    def _fall_back(self, piece: Piece, bad: str, why: str, *, lead: bool = False) -> None:
         """The champion answers in the challenger's stead."""
         piece.fell_back, piece.challenger_bad, piece.reason, piece.alone = True, bad, why, False
+        piece.challenger_lead = lead
         self._stats.add("fallback_rows_total", by=len(piece.rows))
         self._lanes[Arm.CHAMPION].add(piece)
 
@@ -333,9 +340,10 @@ class Batcher:
     def _offer(self, asked: Asked, part: Part) -> None:
         """Let the other arm score the rows, too; when it is behind they are dropped."""
         other = self._lanes[Arm.CHALLENGER if part.arm is Arm.CHAMPION else Arm.CHAMPION]
-        piece = Piece(asked=asked, rows=part.rows, routing=part.routing, assigned=part.assigned)
-        if not other.mirror(piece, MIRRORED_ROWS):
-            self._stats.add("mirrored_dropped_total", other.arm.value, by=len(part.rows))
+        piece = Piece(asked=asked, rows=part.rows[:MIRRORED_TOGETHER], routing=part.routing, assigned=part.assigned)
+        taken = len(piece.rows) if other.mirror(piece, MIRRORED_ROWS) else 0
+        if dropped := len(part.rows) - taken:
+            self._stats.add("mirrored_dropped_total", other.arm.value, by=dropped)
 
     async def _mirror(self, arm: Arm, pieces: list[Piece]) -> None:
         """Score rows that are answered by the other arm; nobody waits."""
@@ -348,7 +356,9 @@ class Batcher:
             return
         bad, took_us = "", 0
         try:
-            scores, took_us = await self._called(arm, version, same, MIRRORED_S)
+            # a user's row may come meanwhile and wait for this call: it has no more patience than one of users
+            patience = CHAMPION_S if arm is Arm.CHAMPION else _patience(routing)
+            scores, took_us = await self._called(arm, version, same, patience)
         except SlotError as failed:
             if failed.why is Why.ERROR and len(same) > 1:
                 for piece in same:
@@ -357,20 +367,19 @@ class Batcher:
             scores, bad = np.full(sum(len(piece.rows) for piece in same), np.nan), _bad(failed.why)
         wrong = _invalid(scores, self._task)
         invalid = [False] * len(scores) if wrong is None else wrong.tolist()
-        slow = "slow" if _is_slow(routing, took_us) else ""
+        bad = bad or _also("" if wrong is None else "invalid", _slow(routing, took_us, len(scores)))
         ids = [piece.asked.id_of(n) for piece in same for n in piece.rows]
         now, name = self._clock_us(), arm.value
         told = [
             Mirrored(
                 id=id_, version=version, arm=name, score=None if broken else score,
-                bad=bad or _also("invalid" if broken else "", slow), latency_us=took_us, at_us=now,
+                bad=BESIDE if place else bad, latency_us=took_us, at_us=now,
             )
-            for id_, score, broken in zip(ids, scores.tolist(), invalid, strict=True)
+            for place, (id_, score, broken) in enumerate(zip(ids, scores.tolist(), invalid, strict=True))
         ]  # fmt: skip
         self._stats.add("mirrored_rows_total", name, by=len(told))
         if arm is Arm.CHALLENGER:
-            for _ in same:
-                self._judge(routing, any(invalid))
+            self._judge(routing, any(invalid))
         self._spawn(self._note(told))
 
     async def _note(self, records: Sequence[Failed | Mirrored]) -> None:
@@ -406,16 +415,24 @@ class Batcher:
 
 
 def _bad(why: Why) -> str:
-    """The rates that a call without scores counts for."""
-    return {Why.INVALID: "invalid", Why.LATE: "error,slow"}.get(why, "error")
+    """The rates that a call without scores counts for; a champion is waited for longer, so late is no error."""
+    return {Why.INVALID: "invalid", Why.LATE: "slow"}.get(why, "error")
 
 
 def _also(one: str, other: str) -> str:
     return ",".join(filter(None, (one, other)))
 
 
-def _is_slow(routing: Routing, took_us: int) -> bool:
-    return routing.plan is not None and took_us > routing.plan.slow.total_seconds() * 1e6
+def _patience(routing: Routing) -> float:
+    """How long a challenger is waited for: it is slow long before, and the champion must have the time to answer."""
+    return min(2 * routing.plan.slow.total_seconds(), CHALLENGER_S) if routing.plan else CHALLENGER_S
+
+
+def _slow(routing: Routing, took_us: int, rows: int) -> str:
+    """ "slow" when a call of so many rows was."""
+    if routing.plan is None or took_us <= 1e6 * (routing.plan.slow.total_seconds() + PER_ROW_S * rows):
+        return ""
+    return "slow"
 
 
 def _invalid(scores: Array, task: Task) -> npt.NDArray[np.bool_] | None:

@@ -10,6 +10,7 @@ from mlops_assets.declare.errors import MlopsError
 from mlops_assets.gateway.asked import Answer, Asked, Part
 from mlops_assets.gateway.refusals import Refused, not_now
 from mlops_assets.gateway.stats import Stats
+from mlops_assets.stores.serving.log_records import BESIDE
 from mlops_assets.stores.serving.predictions import Answered, Outcome, PredictionLog, Told
 
 _REASON = 200  # characters
@@ -49,7 +50,10 @@ class Settling:
         rollout, stage, assigned, reason = str(row.rollout), row.stage.value, part.assigned.value, part.reason[:_REASON]
         status = "fallback" if part.fell_back else "ok"
         made = []
-        for n, score in zip(part.rows, part.scores, strict=True):
+        beside = (BESIDE, BESIDE if part.challenger_bad else "")
+        lead = (part.bad if part.lead else BESIDE, part.challenger_bad if part.challenger_lead else beside[1])
+        for place, (n, score) in enumerate(zip(part.rows, part.scores, strict=True)):
+            bad, challenger_bad = beside if place else lead
             id_, unit = asked.id_of(n), question.units[n]
             made.append(
                 Answered(
@@ -58,7 +62,7 @@ class Settling:
                     champion=row.champion, challenger=row.challenger, as_of_us=question.as_of_us[n],
                     received_us=asked.received_us, answered_us=now, score=score,
                     status="error" if score is None else status, reason=reason, latency_us=part.took_us,
-                    challenger_bad=part.challenger_bad, bad=part.bad, content=asked.content,
+                    challenger_bad=challenger_bad, bad=bad, content=asked.content,
                     features=question.features[n],
                 )
             )  # fmt: skip

@@ -23,6 +23,7 @@ from mlops_assets.gateway.refusals import Refused
 from mlops_assets.gateway.requests import Question
 from mlops_assets.gateway.slots import SlotError, Why
 from mlops_assets.gateway.stats import Slab
+from mlops_assets.stores.serving.log_records import BESIDE
 from mlops_assets.stores.serving.predictions import Answered, Failed, Mirrored, Outcome, Told, Unavailable
 from mlops_assets.stores.serving.watch import Routing
 from mlops_assets_tests.gateway import world
@@ -200,9 +201,81 @@ def test_only_the_rows_without_a_probability_fall_back() -> None:
 
     assert isinstance(answer, Answer)
     assert answer.scores == [0.25] * 8 + [0.5] * 2
-    assert [one.challenger_bad for one in sorted(here.of(Answered), key=lambda one: one.row)] == [""] * 8 + [
-        "invalid"
-    ] * 2
+    told = sorted(here.of(Answered), key=lambda one: one.row)
+    assert [one.challenger_bad for one in told] == [""] * 8 + ["invalid", BESIDE]
+    assert {one.bad for one in told[:8]} == {BESIDE}  # the invalid row stands for that call
+
+
+# --- a call is one event, however many rows it has -----------------------------------------------------------------
+
+
+def counted(told: Sequence[Any], field: str = "bad") -> list[str]:
+    return [getattr(one, field) for one in told if getattr(one, field) != BESIDE]
+
+
+def test_one_row_stands_for_a_call_of_many() -> None:
+    here = World(routing=only(Stage.SHADOW, 0.0))
+    here.run([1.0] * 30, [2.0] * 20)
+
+    assert len(here.of(Answered)) == len(here.of(Mirrored)) == 50
+    champions = [rows for version, rows in here.calls if version == CHAMPION]
+    challengers = [rows for version, rows in here.calls if version == CHALLENGER]
+    assert counted(here.of(Answered)) == [""] * len(champions)
+    assert counted(here.of(Mirrored)) == [""] * len(challengers)
+
+
+def test_a_process_that_dies_under_many_rows_fails_once() -> None:
+    def die(_: Array) -> Array:
+        raise SlotError(Why.DIED, "died")
+
+    here = World(routing=only(Stage.SOAK, 1.0), says={CHAMPION: half, CHALLENGER: die})
+    here.run([1.0] * 40)
+
+    told = here.of(Answered)
+    assert {one.status for one in told} == {"fallback"}
+    assert counted(told, "challenger_bad") == ["error"]
+    assert here.broken_off == []  # one death of twenty calls opens no breaker
+
+
+def test_a_call_of_many_rows_may_take_its_time() -> None:
+    async def at_leisure(rows: Array) -> Array:
+        await asyncio.sleep(1.2 * world.PLAN.slow.total_seconds())
+        return half(rows)
+
+    for rows, bad in ((1, "slow"), (400, "")):
+        here = World(routing=only(Stage.SHADOW, 0.0), says={CHAMPION: half, CHALLENGER: at_leisure})
+        here.run([1.0] * rows, settle=2 * world.PLAN.slow.total_seconds())
+        assert counted(here.of(Mirrored)) == [bad]
+
+
+def test_of_a_great_request_only_a_part_is_mirrored() -> None:
+    here = World(routing=only(Stage.SHADOW, 0.0))
+    here.run([1.0] * (batching.MIRRORED_TOGETHER + 100))
+
+    assert len(here.of(Mirrored)) == batching.MIRRORED_TOGETHER
+
+
+def test_a_users_row_waits_for_no_hanging_call_that_nobody_waits_for() -> None:
+    """The challenger hangs while it mirrors; the next user of its arm is answered by the champion in good time."""
+
+    async def hang(rows: Array) -> Array:
+        await asyncio.sleep(60)
+        return half(rows)
+
+    async def run() -> float:
+        here = World(routing=only(Stage.SHADOW, 0.0), says={CHAMPION: half, CHALLENGER: hang})
+        batcher = here.batcher()
+        batcher.start()
+        await batcher.answer("a", question([1.0]), "")
+        await asyncio.sleep(0.02)  # it is mirrored now
+        here.routing = only(Stage.SOAK, 1.0)
+        began = asyncio.get_running_loop().time()
+        answer = await batcher.answer("b", question([1.0]), "")
+        assert answer.versions == [CHAMPION]
+        await batcher.close()
+        return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(run()) < 5 * world.PLAN.slow.total_seconds() < batching.ANSWER_S
 
 
 def test_a_request_the_champion_cannot_answer_costs_no_other() -> None:

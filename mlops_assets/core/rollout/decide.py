@@ -110,7 +110,8 @@ def _prepared(standing: Standing, facts: Facts) -> Event | None:
             return _told(standing, facts, Kind.REFUSED, f"gateway {name} {slot}")
     if standing.row.held or not said or any(slot != READY for slot in said.values()):
         return None
-    return _told(standing, facts, Kind.READY, f"{len(said)} gateways have it loaded")
+    who = "1 gateway has" if len(said) == 1 else f"{len(said)} gateways have"
+    return _told(standing, facts, Kind.READY, f"{who} it loaded")
 
 
 def _unfit(judgement: Judgement | None) -> str:
