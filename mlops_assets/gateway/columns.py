@@ -4,6 +4,7 @@ One value takes the path of `core/encoding.py`; a column whose values are all of
 to the same array.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ _NONE = type(None)
 _TYPES = {Kind.STRING: {str, _NONE}, Kind.BOOL: {bool, _NONE}}
 _NUMBERS = {int, float, _NONE}
 _WANTED = {Kind.STRING: "a text", Kind.BOOL: "true or false"}
-_MOST = int(1.7e308)
+_MOST = int(sys.float_info.max)
 
 
 class ColumnCheck:
