@@ -1,10 +1,11 @@
 """MLflow's scoring protocol (https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally): POST /invocations.
 
 Here belong its forms of rows and its form of an answer. A row without column names holds the values of the model's
-features in their order, as they are, not encoded.
+features in their order, as they are, not encoded. NaN stands for null.
 """
 
 import csv
+import json
 from importlib.metadata import version
 from io import StringIO
 from math import isfinite
@@ -83,7 +84,7 @@ def _table(gateway: Gateway, incoming: Incoming) -> Table:
         return _csv(gateway, incoming.body)
     if kind != JSON:
         raise Refused(415, "content_type", f"content type {kind[:60]!r}, must be {JSON} or {CSV}.")
-    asked: Invocation = decoded(incoming.body, _DECODER)
+    asked: Invocation = decoded(_without_nan(incoming.body), _DECODER)
     given = [name for name in FORMS if getattr(asked, name) is not None]
     if len(given) != 1:
         raise malformed("$", given, f"must be exactly one of {', '.join(FORMS)}", "send the rows in one form")
@@ -98,6 +99,21 @@ def _table(gateway: Gateway, incoming: Incoming) -> Table:
         return table_of_columns(asked.inputs, "$.inputs")
     where = f"$.{given[0]}"
     return _rows(gateway, asked.instances if asked.inputs is None else asked.inputs, where)
+
+
+def _without_nan(body: bytes) -> bytes:
+    """The body with null for NaN: pandas has no other word for a missing number, and MLflow's client writes it so."""
+    if b"NaN" not in body:
+        return body
+    try:
+        return msgspec.json.encode(json.loads(body, parse_constant=_null))
+    except (ValueError, RecursionError, OverflowError):
+        return body  # it is refused as it is
+
+
+def _null(constant: str) -> None:
+    if constant != "NaN":
+        raise ValueError(f"{constant} is no JSON")
 
 
 def _rows(gateway: Gateway, rows: Rows | None, where: str) -> Table:

@@ -94,7 +94,7 @@ def decoded(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     except RecursionError as deep:
         raise malformed("$", "", "is nested too deeply", "send plain rows") from deep
     except (msgspec.DecodeError, ValueError) as none:
-        raise malformed("$", "", f"must be JSON in UTF-8 ({none})", "NaN and Infinity are no JSON: send null") from none
+        raise malformed("$", "", f"must be JSON in UTF-8 ({none})", "a value that is not known is null") from none
 
 
 def _rule(rule: str) -> str:

@@ -54,6 +54,17 @@ def test_the_stock_client_of_mlflow_is_answered_as_the_registered_model_answers(
     assert client.get_version()
 
 
+def test_the_stock_client_writes_nan_where_a_number_is_missing(served: world.Served) -> None:
+    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+
+    rows = [{**ROWS[0], "weight": None, "stops": None}, ROWS[1]]
+    frame = pd.DataFrame(rows).astype({"weight": float, "stops": float})
+    assert frame.isna().sum().sum() == 2
+    found = ScoringServerClient("127.0.0.1", served.port).invoke(frame).get_predictions()
+
+    assert found[0].tolist() == due(served, rows)
+
+
 FORMS: dict[str, Any] = {
     "dataframe_split": {"columns": NAMES, "data": [list(row.values()) for row in ROWS], "index": [0, 1, 2, 3, 4]},
     "dataframe_records": ROWS,
@@ -127,7 +138,8 @@ def test_an_unknown_category_is_missing_and_columns_nobody_reads_are_ignored(cli
 BAD: dict[str, bytes] = {
     "nothing": b"",
     "no json": b"{",
-    "NaN": b'{"instances": [{"depot": "north", "weight": NaN, "stops": 1, "fragile": true}]}',
+    "Infinity": b'{"instances": [{"depot": "north", "weight": Infinity, "stops": 1, "fragile": true}]}',
+    "NaN and Infinity": b'{"instances": [{"depot": "a", "weight": NaN, "stops": -Infinity, "fragile": true}]}',
     "beyond a double": b'{"instances": [{"depot": "north", "weight": 1e999, "stops": 1, "fragile": true}]}',
     "400 digits": b'{"instances": [{"depot": "north", "weight": 1%s, "stops": 1, "fragile": true}]}' % (b"0" * 400),
     "a bool for a number": b'{"instances": [{"depot": "north", "weight": true, "stops": 1, "fragile": true}]}',
@@ -148,7 +160,7 @@ BAD: dict[str, bytes] = {
     "columns twice": b'{"dataframe_split": {"columns": ["depot", "depot"], "data": [["a", "b"]]}}',
     "rows of two lengths": b'{"dataframe_split": {"columns": ["depot", "stops"], "data": [["a", 1], ["a"]]}}',
     "columns of two lengths": b'{"inputs": {"depot": ["a"], "stops": [1, 2]}}',
-    "a moment of no zone": b'{"instances": [{"depot": "a", "weight": 9, "stops": 1, "fragile": null, "asked": "2024-01"}]}',
+    "a moment of no zone": b'{"instances": [{"depot": "a", "weight": 9, "stops": 1, "fragile": null, "asked": "x"}]}',
 }  # fmt: skip
 
 
