@@ -3,6 +3,7 @@
 Here are the faults that a model may be given: they are put around the loading of a slot by this program alone.
 """
 
+import ctypes
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from mlops_assets.stores.settings import Settings
 from mlops_assets_tests.gateway import world
 
 Array = npt.NDArray[np.float64]
+_PARENT_DIED = 1  # PR_SET_PDEATHSIG
 
 
 def _slow(rows: Array) -> Array:
@@ -100,6 +102,7 @@ if __name__ == "__main__":
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setsid()
+            ctypes.CDLL(None).prctl(_PARENT_DIED, signal.SIGTERM)  # a test run that is killed leaves no gateway behind
             os.close(ours)
             os.close(0)
             try:
