@@ -47,7 +47,7 @@ class ColumnCheck:
 def _are_doubles(values: Sequence[Any]) -> bool:
     """True when no number is beyond a double; a text or a truth value is none."""
     numbers = [value for value in values if type(value) is int or type(value) is float]
-    return not numbers or (-_MOST <= min(numbers) and max(numbers) <= _MOST)
+    return not numbers or (min(numbers) >= -_MOST and max(numbers) <= _MOST)
 
 
 class ColumnEncoder:
