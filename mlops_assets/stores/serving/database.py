@@ -45,11 +45,12 @@ class Database:
             scheme = self._url.partition("://")[0]  # what comes after may hold a password
             raise DataError(f"serving == '{scheme}://...', must be a folder or postgresql+psycopg2://...: name one.")
         self.path = None if self.server else Path(self._url) / f"{use_case}.rollout.db"
+        self._file: tuple[int, int] | None = None  # which one is open
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one moment."""
-        with self._told(), self._engine.connect() as connection:
+        with self._told(), self._there().connect() as connection:
             if self.server:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
@@ -57,7 +58,7 @@ class Database:
     @contextmanager
     def glancing(self) -> Iterator[Connection]:
         """A connection for one statement: on a server it is the only one that travels."""
-        with self._told(), self._engine.connect() as connection:
+        with self._told(), self._there().connect() as connection:
             if self.server:
                 connection = connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
@@ -65,7 +66,11 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection that alone may write; all of it is on disk afterwards, or nothing when the block raises."""
-        with self._told(), self._engine.connect() as connection, connection.execution_options(**{_ALONE: True}).begin():
+        with (
+            self._told(),
+            self._there().connect() as connection,
+            connection.execution_options(**{_ALONE: True}).begin(),
+        ):
             if self.server:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": self._key})
             yield connection
@@ -84,6 +89,7 @@ class Database:
             raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
         def version() -> object:
+            self._there()
             with self._told():
                 return raw.execute("PRAGMA data_version").fetchone()[0]
 
@@ -94,6 +100,20 @@ class Database:
         if "_engine" in self.__dict__:
             self._engine.dispose()
             del self._engine
+            self._file = None
+
+    def _there(self) -> Engine:
+        """The engine, of a file that is still the one that was opened. A file that was removed, or put in another's
+
+        place, goes on being read by whoever has it open, and nobody else's decisions would ever be seen.
+        """
+        engine = self._engine
+        if self.path is not None and (met := _identity(self.path)) != self._file:
+            if self._file is not None:
+                self.close()
+                raise Unavailable(f"{self._name}: it was removed or replaced while it was open: it is opened anew.")
+            self._file = met
+        return engine
 
     @cached_property
     def _engine(self) -> Engine:
@@ -212,6 +232,15 @@ def driver(connection: Connection) -> sqlite3.Connection:
     if not isinstance(raw, sqlite3.Connection):
         raise TypeError(f"driver connection is {type(raw).__name__}, must be sqlite3's")
     return raw
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Which file stands there; (0, 0) when none does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def _is_new(raw: sqlite3.Connection) -> bool:

@@ -84,6 +84,7 @@ class Watch:
         except (MlopsError, ValueError, TypeError) as refused:
             self._fault, self._away = str(refused), isinstance(refused, Unavailable)
             self._seen = None if self._away else seen
+            self._changes = None if self._away else self._changes  # it may have looked at what is there no more
             self._again = self._monotonic() + _RETRY_S
 
     def _read(self) -> str:

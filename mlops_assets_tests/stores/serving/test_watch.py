@@ -290,3 +290,27 @@ def test_the_columns_of_a_row_are_plain_values(world: World) -> None:
 
     assert json.loads(columns["finalized"]) == [0] and {type(value) for value in columns.values()} <= {int, str, float}
     assert len(CLIMB) == 5
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced by an older copy"])
+def test_a_file_that_was_taken_away_is_not_followed_any_more(tmp_path: Path, replaced: bool) -> None:
+    """Whoever has it open would go on reading it, and no operator's decision would ever arrive."""
+    with Rollouts(tmp_path, USE_CASE) as rollouts:
+        climbed(rollouts, 1)
+        older = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        write(rollouts, Kind.ADVANCED)
+        lease(rollouts)
+        clock = [0.0]
+        watch = Watch(rollouts, lambda: clock[0])
+        watch.current()
+        rollouts.leases.beat(lease(rollouts))
+        assert watch.current().row.share == PLAN.steps[0].share
+        for path in list(tmp_path.iterdir()):
+            path.unlink()
+        if replaced:
+            for name, content in older.items():
+                (tmp_path / name).write_bytes(content)
+        for _ in range(3):
+            clock[0] += 1.0
+            routing = watch.current()
+            assert routing.row.share == 0.0 and not routing.honoured and routing.fault
