@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -25,7 +26,8 @@ README = (ROOT / "README.md").read_text()
 PAGES = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs").rglob("*.md")])
 DECLARATIONS = sorted((ROOT / "mlops_assets" / "use_cases").glob("*.py"))
 DATA = ("raw_data", "validated_dataset", "online_features", "feature_table", "feature_catalogue")
-TRAIN = ("trained_model", "registry_entry", "feature_catalogue")
+TRAIN = ("trained_model", "registry_entry", "rollout", "feature_catalogue")
+MONITOR = ("predictions", "drift_report")
 TIMEOUT_S = 240  # of one command; the slowest took 30 s on two shared cores
 # what stands beside the tracked files in a folder that was worked in
 MADE = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "store", "mlflow", "*.db")
@@ -67,6 +69,8 @@ RUN_IT = next(b for b in COMMANDS if b.heading == "Run it")
 TEST_IT = next(b for b in COMMANDS if b.heading == "Test it")
 DEV = next(b for b in COMMANDS if "dagster dev" in b.text)
 TRACKER = next(b for b in COMMANDS if "mlflow ui" in b.text)
+GATEWAY = next(b for b in COMMANDS if "mlops serve" in b.text)
+ASKS = [b for b in COMMANDS if b.heading == GATEWAY.heading and b is not GATEWAY]  # while the gateway runs
 
 
 # --- a copy in which nothing has run, and what its commands said ---------------------------------------------------
@@ -93,6 +97,7 @@ class Told:
     again: "subprocess.CompletedProcess[str]"
     served: Served
     tracker: Served
+    gateway: Served
 
 
 def copy_of_the_project(to: Path) -> Path:
@@ -131,14 +136,16 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     copy = copy_of_the_project(tmp_path_factory.mktemp("readme") / "mlops_assets")
     answers = {}
     demo = after_installation(RUN_IT.text)
-    again = served = tracker = None
+    again = served = tracker = gateway = None
     for block in COMMANDS:
-        if block is TEST_IT:
-            continue  # it is running now
+        if block is TEST_IT or block in ASKS:
+            continue  # the one is running now, the others are run while the gateway does
         if block is DEV:
             served = serve(copy, block.text, graph_of)
         elif block is TRACKER:
             tracker = serve(copy, block.text, models_of)
+        elif block is GATEWAY:
+            gateway = serve(copy, block.text, partial(asked, copy=copy, answers=answers))
         elif block is RUN_IT:
             answers[block.text] = shell(copy, demo)
             again = shell(copy, f"{demo} --json")
@@ -147,7 +154,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     assert again is not None
     assert served is not None
     assert tracker is not None
-    yield Told(answers, again, served, tracker)
+    assert gateway is not None
+    yield Told(answers, again, served, tracker, gateway)
     shutil.rmtree(copy, ignore_errors=True)
 
 
@@ -173,6 +181,18 @@ def serve(copy: Path, command: str, look: Callable[[str, "subprocess.Popen[bytes
         seconds_to_stop=seconds,
         output=log.read_text(),
     )
+
+
+def asked(
+    url: str, process: "subprocess.Popen[bytes]", log: Path, *, copy: Path,
+    answers: dict[str, "subprocess.CompletedProcess[str]"],
+) -> Shown:  # fmt: skip
+    """What the gateway shows after the commands that ask it."""
+    answer_of(f"{url}/readyz", None, lambda got: got["status"] == "ready", process, log)
+    for block in ASKS:
+        answers[block.text] = shell(copy, block.text.replace("http://127.0.0.1:8080", url))
+    with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310  our own http address
+        return {"page": {page.headers["content-type"], *re.findall(r"<h1>(.*?)</h1>", page.read().decode())}}
 
 
 QUERY = """{
@@ -259,7 +279,7 @@ def address(hexadecimal: str) -> str:
 
 # --- commands ------------------------------------------------------------------------------------------------------
 
-PLAIN = [block for block in COMMANDS if block not in (TEST_IT, DEV, TRACKER)]
+PLAIN = [block for block in COMMANDS if block not in (TEST_IT, DEV, TRACKER, GATEWAY)]
 
 
 def test_the_set_up_lines_install_and_then_do_one_thing() -> None:
@@ -304,7 +324,7 @@ def test_the_demo_prints_a_line_for_each_asset_and_week(told: Told) -> None:
     assert sorted(made) == sorted(
         [(asset, week) for asset in DATA for week in weeks]
         + [(asset, weeks[7]) for asset in TRAIN]
-        + [("drift_report", week) for week in weeks[8:]]
+        + [(asset, week) for asset in MONITOR for week in weeks[8:]]
     )
 
 
@@ -329,7 +349,7 @@ def test_a_second_demo_does_no_work_again_that_is_known(told: Told) -> None:
     trained = next(run["partition"] for run in runs if run["job"] == "flight_delays_train")
 
     # the online store is asked, not us; a catalogue tells of models registered before its week
-    assert {asset for asset, _ in again} <= {"online_features", "feature_catalogue"}
+    assert {asset for asset, _ in again} <= {"online_features", "feature_catalogue", "predictions"}
     assert all(week > trained for asset, week in again if asset == "feature_catalogue")
 
 
@@ -346,15 +366,19 @@ def timeless(line: str) -> str:
     """A line of output without how long it took. Versions of data stay, they are the same everywhere; what is made of
     a model holds metrics, whose last digit may differ on another processor."""
     line = re.sub(r"\b\d+(\.\d)? s\b", "# s", line)
-    if re.search(r"/(trained_model|registry_entry|drift_report) ", line):
+    if re.search(r"/(trained_model|registry_entry|rollout|predictions|drift_report) ", line):
         line = re.sub(r"\b[0-9a-f]{12}\b", "#", line)
     return " ".join(line.split())
 
 
 def test_the_ui_lists_every_asset_of_every_use_case(told: Told) -> None:
-    artifacts = {*DATA, *TRAIN, "drift_report"}
+    artifacts = {*DATA, *TRAIN, *MONITOR}
 
     assert told.served.shown["assets"] == {f"{case.name}/{a}" for case in USE_CASES for a in artifacts}
+
+
+def test_the_gateway_shows_its_status_page(told: Told) -> None:
+    assert told.gateway.shown["page"] == {"text/html; charset=utf-8", "flight_delays"}
 
 
 def test_mlflows_pages_list_the_model(told: Told) -> None:
@@ -372,7 +396,7 @@ def test_the_jobs_and_the_schedule_the_readme_names_exist(told: Told) -> None:
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="listening sockets are read from /proc")
 def test_the_ui_listens_on_loopback_only(told: Told) -> None:
-    for server in (told.served, told.tracker):
+    for server in (told.served, told.tracker, told.gateway):
         assert server.listening
         assert server.listening <= {"127.0.0.1", "::1"}
 
