@@ -193,6 +193,16 @@ class Machine(RuleBasedStateMachine):
     def log_breaks(self, broken: bool) -> None:
         self.world.log.broken = broken
 
+    @rule(seconds=st.integers(8, 20), days=st.sampled_from([0, 0, 3]), paused=st.booleans())
+    def stands_still(self, seconds: int, days: int, paused: bool) -> None:
+        """The log is away for longer than controllers wait, or an operator thinks; sometimes for days."""
+        self.world.log.broken = not paused
+        if paused:
+            self.operate(0, "pause")
+        self.serve(seconds, 6)
+        self.world.pass_time(days * 86_400)
+        self.serve(3, 6)
+
     @rule(which=WHICH)
     def mirror(self, which: int) -> None:
         if not self.forged:
