@@ -117,5 +117,5 @@ def test_an_event_that_was_left_out_or_put_in_is_found() -> None:
 def test_an_event_says_who_and_why(name: str) -> None:
     told = {"who": "me", "why": "so", name: " "}
 
-    with pytest.raises(DataError, match=f"{name} == ' ', must be a text that says something"):
+    with pytest.raises(DataError, match=f"{name} == '', must be a text that says something"):
         Command(told["who"], told["why"], 1).event(Row(use_case=USE_CASE), Kind.PAUSED)
