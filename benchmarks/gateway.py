@@ -135,7 +135,7 @@ def registered(use_case: UseCase, places: Settings, models: list[Model]) -> None
             told = dict.fromkeys(("commit", "dirty", "dagster_run", "mlflow_run", "mlflow_url", "dagster_url"), "")
             records.register(
                 ModelVersion(
-                    use_case=use_case.name, version=version, partition=week, 
+                    use_case=use_case.name, version=version, partition=week,
                     registered_at="2013-07-01T00:00:00.000000+00:00",
                     model_digest=model.artifact.blobs["model"].version, trained_model=ref.data_version,
                     data_version=ref.data_version, training_set=f"{use_case.name}/ts-{version:012x}",

@@ -148,7 +148,7 @@ def _cell(name: str, kind: Kind, cell: str, row: int) -> Value:
         if kind is Kind.BOOL:
             return {"true": True, "false": False}[cell.lower()]
         if kind in (Kind.INT, Kind.CLOCK, Kind.FLOAT):
-            if not cell.isascii():
+            if not cell.isascii() or "_" in cell:
                 raise ValueError
             number = float(cell)
             if not isfinite(number):

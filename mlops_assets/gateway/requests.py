@@ -104,7 +104,8 @@ class Asking:
     async def question(self, table: Table) -> Question:
         """The question of a table of rows; raises Refused for whatever cannot be asked."""
         if not 1 <= table.rows <= MOST_ROWS:
-            raise Refused(413 if table.rows else 400, "rows", f"{table.rows} rows, must be 1 to {MOST_ROWS}: split it.")
+            remedy = "split it" if table.rows else "send a row"
+            raise Refused(413 if table.rows else 400, "rows", f"{table.rows} rows, must be 1 to {MOST_ROWS}: {remedy}.")
         columns = table.columns
         if all(name in columns for name in self.features):
             kept = {name: columns[name] for name in self.features}

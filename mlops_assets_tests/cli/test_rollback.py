@@ -67,11 +67,12 @@ def test_a_named_version_answers_again_and_the_baseline_too(rolling: Rolling) ->
     assert "the baseline (version 0) answers everything" in told("rollback", "flight_delays", "--to", "0")
 
 
-def test_nothing_final_before_is_refused_in_a_sentence(rolling: Rolling) -> None:
-    rolling.open(1)
-    rolling.rollouts.abort(who="a test", why="too early", at_us=1)
+def test_a_second_one_goes_no_further_back_unless_told_how_far(rolling: Rolling) -> None:
+    rolling.finalize(1)
+    rolling.open(2)
+    told("rollback", "flight_delays")
 
-    with pytest.raises(DataError, match="there is nothing to go back to"):
+    with pytest.raises(DataError, match=r"version 1 answers everything.*name a version \(0\)"):
         told("rollback", "flight_delays")
 
 

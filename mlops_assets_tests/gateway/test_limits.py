@@ -54,7 +54,8 @@ def test_two_hundred_stalled_connections_do_not_keep_a_client_from_its_answers(s
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(served: world.Served) -> None:
-    head = b"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n"
+    head = b"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    head += b"content-length: 99999999999\r\n\r\n"
     got = raw(served, head)
 
     assert got.startswith(b"HTTP/1.1 413")
@@ -100,8 +101,9 @@ def test_pipelined_requests_are_all_answered(served: world.Served) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/invocations", 405), ("DELETE", "/healthz", 405), ("GET", "/nothing", 404), ("POST", "/v2/models/parcels", 405),
-     ("GET", "/v2/models/parcels/infer", 405), ("GET", "/v2/models/", 404), ("GET", "/v2/models/parcels/x", 404)],
+    [("GET", "/invocations", 405), ("DELETE", "/healthz", 405), ("GET", "/nothing", 404),
+     ("POST", "/v2/models/parcels", 405), ("GET", "/v2/models/parcels/infer", 405),
+     ("GET", "/v2/models/", 404), ("GET", "/v2/models/parcels/x", 404)],
 )  # fmt: skip
 def test_what_is_not_there_or_not_done_so_is_told_as_json(
     served: world.Served, method: str, path: str, status: int

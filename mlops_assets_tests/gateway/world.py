@@ -106,7 +106,8 @@ def _recorded(version: int, partition: str, trained: str, digest: str) -> ModelV
         use_case="parcels", version=version, partition=partition, registered_at="2024-03-04T00:00:00.000000+00:00",
         model_digest=digest, trained_model=trained, data_version=trained, training_set="parcels/ts-000000000000",
         training_set_data_version=trained, commit="", dirty="false", dagster_run="", mlflow_run="", mlflow_url="",
-        dagster_url="", seed=version, verdict="PASS", sentence="PASS: better.", metrics={}, libraries={}, weeks=(), files=(),
+        dagster_url="", seed=version, verdict="PASS", sentence="PASS: better.", metrics={}, libraries={}, weeks=(),
+        files=(),
     )  # fmt: skip
 
 

@@ -60,8 +60,15 @@ def applied(row: Row, event: Event, terms: Terms | None) -> Row:
 def restorable(row: Row, version: int | None) -> int:
     """The version a rollback goes to: the named one, else the champion while a rollout runs, else the one before it.
 
-    Raises DataError for one that is not finalized, is not loaded any more, or is what stands already.
+    Raises DataError for one that is not finalized, is not loaded any more, or is what stands already; and for none that
+    is named right after a rollback: two who press the brake at once do not go back twice.
     """
+    if version is None and row.stage in (Stage.ROLLED_BACK, Stage.REJECTED):
+        back = ", ".join(map(str, row.finalized[-KEPT_WARM:-1])) or "none"
+        raise DataError(
+            f"{row.use_case}: rollback: version {row.champion} answers everything, no challenger is in: to go "
+            f"further back name a version ({back})."
+        )
     if version is None:
         version = row.champion if not row.stage.terminal else next(iter(row.finalized[-2:-1]), None)
     where, there = f"{row.use_case}: rollback", ", ".join(map(str, row.finalized[-KEPT_WARM:]))

@@ -4,11 +4,12 @@ The ledger is the authority on aliases, unless the store or the tracker know of 
 it is lost, and nothing is brought in step with it.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.records.chain import MENDABLE
-from mlops_assets.stores.records.entry import VERDICT
+from mlops_assets.stores.records.entry import ALIAS, VERDICT
 from mlops_assets.stores.records.surroundings import NOT_COMPARED, Fault, Surroundings, anew, name_of, register_anew
 from mlops_assets.stores.records.waiting import still_waiting
 from mlops_assets.stores.registry import ALIASES
@@ -55,7 +56,8 @@ def aliases(around: Surroundings) -> list[Fault]:
             met = around.registry.get_alias(use_case, alias)
             should, holds = decided.get(alias), met.version if met else None
             if should != holds:
-                found.append(_moved(around, use_case, alias, should, holds))
+                fault = _moved(around, use_case, alias, should, holds)
+                found.append(replace(fault, info=_lags(around, use_case, alias, holds)) if fault.mend else fault)
     return found
 
 
@@ -104,6 +106,13 @@ def _disagreement(around: Surroundings, use_case: str) -> Fault | None:
         "has no verdict"
     )
     return Fault(what, f"decide the newest week again: {anew(use_case, week)}")
+
+
+def _lags(around: Surroundings, use_case: str, alias: str, holds: int | None) -> bool:
+    """True when a rollout moved the alias in the ledger, and the tracker still has what was decided before that."""
+    entries = [e for e in around.records.ledger.entries(use_case) if e.kind == ALIAS and e.points[0] == alias]
+    before = [None, *(entry.points[1] for entry in entries[:-1])]
+    return bool(entries) and "rollout" in entries[-1].facts and holds in before
 
 
 def _moved(around: Surroundings, use_case: str, alias: str, should: int | None, holds: int | None) -> Fault:

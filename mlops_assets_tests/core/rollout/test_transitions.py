@@ -108,17 +108,17 @@ def test_pausing_what_is_held_keeps_the_time_since_it_stood_still() -> None:
             paused.after(event(paused, kind))
 
 
-def test_what_is_left_by_a_rollback_is_withdrawn_so_that_a_second_one_does_not_bring_it_back() -> None:
+def test_what_is_left_by_a_rollback_is_withdrawn_and_a_second_one_goes_no_further() -> None:
     standing = climbed(5, version=3, standing=climbed(5, version=2, standing=climbed(5, version=1)))
     left = []
-    for _ in range(3):
-        version = restorable(standing.row, None)
+    for named in (None, 1, BASELINE):
+        version = restorable(standing.row, named)
         standing = standing.after(event(standing, Kind.RESTORED, version=version))
         left.append((standing.row.champion, standing.row.finalized))
+        with pytest.raises(DataError, match="to go further back name a version"):
+            restorable(standing.row, None)  # two who press the brake at once
 
     assert left == [(2, (0, 1, 2)), (1, (0, 1)), (BASELINE, (0,))]
-    with pytest.raises(DataError, match="nothing was final before version 0"):
-        restorable(standing.row, None)
 
 
 def test_going_back_further_withdraws_everything_after_it() -> None:

@@ -153,7 +153,10 @@ def test_a_command_that_is_told_again_changes_nothing(rollouts: Rollouts) -> Non
 
     rows = [rollouts.restore(once="panic", **TOLD) for _ in range(3)]
 
-    assert {row.champion for row in rows} == {1} and rollouts.restore(**TOLD).champion == BASELINE
+    assert {row.champion for row in rows} == {1}
+    with pytest.raises(DataError, match="to go further back name a version"):
+        rollouts.restore(**TOLD)
+    assert rollouts.restore(BASELINE, **TOLD).champion == BASELINE
 
 
 def test_commands_that_mean_nothing_now_are_refused_or_change_nothing(rollouts: Rollouts) -> None:
