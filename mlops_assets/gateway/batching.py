@@ -4,7 +4,7 @@ Each arm has a lane of its own, so a slow challenger delays none of the champion
 goes over to the champion's lane, within the same request. An answer is in the prediction log before it is given; after
 it the other arm is asked too (mirrored), as far as it keeps up.
 
-Here belong admission, deadlines, and who is asked instead of whom. It knows no HTTP and no model.
+Here belong admission, deadlines, and who is asked instead of whom. It knows no HTTP; a call is `calling.py`'s business.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlops_assets.core.rollout.router import unit_hash
 from mlops_assets.core.rollout.words import BASELINE, Arm, Stage
 from mlops_assets.declare import Task
-from mlops_assets.declare.errors import DataError, MlopsError
+from mlops_assets.declare.errors import MlopsError
 from mlops_assets.gateway.asked import Answer, Asked, Lane, Part, Piece
 from mlops_assets.gateway.breaker import Breaker
+from mlops_assets.gateway.calling import CHAMPION_S, Caller, also, invalid_of, patience_with, rates_of, slow_of
 from mlops_assets.gateway.refusals import Refused, not_now
 from mlops_assets.gateway.requests import Question
 from mlops_assets.gateway.settling import Settling
@@ -30,15 +30,10 @@ from mlops_assets.stores.serving.predictions import Failed, Mirrored, Prediction
 from mlops_assets.stores.serving.rollouts import Rollouts
 from mlops_assets.stores.serving.watch import Routing, Watch
 
-Array = npt.NDArray[np.float64]
-
 ANSWER_S = 5.0  # from admission to the answer; who waits longer is told to come again
 MOST_REQUESTS = 1_000  # admitted at once, in one worker
 MOST_ROWS = 20_000
 TOGETHER = 1_000  # rows of one call of a model; more only when one request has more
-CHAMPION_S = 2.0  # a champion's call that takes longer hangs
-CHALLENGER_S = 1.0  # the most a challenger is waited for: the champion still has the time to answer
-PER_ROW_S = 0.001
 FRESH_S = 0.001  # how long a look at the rollout serves those that come at once; each call of a model looks anew
 MIRRORED_ROWS = 5_000  # wait to be mirrored; beyond that they are dropped and counted
 MIRRORED_TOGETHER = 512  # of one call: a user's row waits for no more than these
@@ -65,6 +60,7 @@ class Batcher:
         self._task, self._watch, self._slots, self._log = task, watch, slots, log
         self._rollouts, self._stats, self._name = rollouts, stats, name
         self._clock_us, self._monotonic = clock_us, monotonic
+        self._caller = Caller(slots, stats, monotonic)
         self._settling = Settling(log, stats, clock_us)
         self._lanes = {arm: Lane(arm) for arm in Arm}
         self._breaker = Breaker()
@@ -213,21 +209,21 @@ class Batcher:
             self._judge(routing, failed)
         else:
             try:
-                await self._score(lane.arm, version, routing, pieces, _patience(routing))
+                await self._score(lane.arm, version, routing, pieces, patience_with(routing))
             except SlotError as error:
                 if error.why is Why.ERROR and len(pieces) > 1:  # which of them is it?
                     for piece in pieces:
                         piece.alone = True
                     lane.back(pieces)
                     return
-                self._fall_back_together(pieces, _bad(error.why), str(error))
+                self._fall_back_together(pieces, rates_of(error.why), str(error))
                 self._judge(routing, True)
 
     async def _score(self, arm: Arm, version: int, routing: Routing, pieces: list[Piece], seconds: float) -> None:
         """Score pieces and take the answers; rows without a valid one fall back, or have none. Raises SlotError."""
-        scores, took_us = await self._called(arm, version, pieces, seconds)
+        scores, took_us = await self._caller.call(arm, version, pieces, seconds)
         self._stats.add("batches_total", arm.value)
-        slow, wrong = _slow(routing, took_us, len(scores)), _invalid(scores, self._task)
+        slow, wrong = slow_of(routing, took_us, len(scores)), invalid_of(scores, self._task)
         values, at, lead = scores.tolist(), 0, True  # one row stands for the call: an invalid one, where there is one
         for piece in pieces:
             mine = slice(at, at + len(piece.rows))
@@ -252,33 +248,13 @@ class Batcher:
         told = list(zip(piece.rows, values, wrong, strict=True))
         if fine := [(row, score) for row, score, bad in told if not bad]:
             self._take(piece, [row for row, _ in fine], [score for _, score in fine], version, arm, took_us, slow)
-        rows, bad = [row for row, _, bad in told if bad], _also("invalid", slow)
+        rows, bad = [row for row, _, bad in told if bad], also("invalid", slow)
         why = f"it answered with no {'number' if self._task is Task.REGRESSION else 'probability'}"
         if arm is Arm.CHAMPION:
             self._take(piece, rows, [None] * len(rows), version, arm, took_us, bad, why, lead=lead)
         else:
             rest = Piece(asked=piece.asked, rows=rows, routing=piece.routing, assigned=piece.assigned)
             self._fall_back(rest, bad, why, lead=lead)
-
-    async def _called(self, arm: Arm, version: int, pieces: Sequence[Piece], seconds: float) -> tuple[Array, int]:
-        """The scores of all rows of the pieces, and how long the model took (us). Raises SlotError."""
-        encoder = self._slots.encoder(version)
-        try:
-            if encoder is None:
-                raise SlotError(Why.DIED, "its process died")
-            arrays = [piece.array(encoder) for piece in pieces]
-            rows = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-            began = self._monotonic()
-            scores = await self._slots.score(version, rows, seconds + PER_ROW_S * len(rows))
-        except DataError as wrong:
-            self._stats.add("failed_calls_total", arm.value, Why.ERROR.value)
-            raise SlotError(Why.ERROR, str(wrong)) from wrong
-        except SlotError as failed:
-            self._stats.add("failed_calls_total", arm.value, failed.why.value)
-            raise
-        took = self._monotonic() - began
-        self._stats.took("scoring_seconds", took, arm.value)
-        return scores, round(took * 1e6)
 
     # --- what becomes of rows --------------------------------------------------------------------------------------
 
@@ -357,17 +333,17 @@ class Batcher:
         bad, took_us = "", 0
         try:
             # a user's row may come meanwhile and wait for this call: it has no more patience than one of users
-            patience = CHAMPION_S if arm is Arm.CHAMPION else _patience(routing)
-            scores, took_us = await self._called(arm, version, same, patience)
+            patience = CHAMPION_S if arm is Arm.CHAMPION else patience_with(routing)
+            scores, took_us = await self._caller.call(arm, version, same, patience)
         except SlotError as failed:
             if failed.why is Why.ERROR and len(same) > 1:
                 for piece in same:
                     await self._mirror(arm, [piece])
                 return
-            scores, bad = np.full(sum(len(piece.rows) for piece in same), np.nan), _bad(failed.why)
-        wrong = _invalid(scores, self._task)
+            scores, bad = np.full(sum(len(piece.rows) for piece in same), np.nan), rates_of(failed.why)
+        wrong = invalid_of(scores, self._task)
         invalid = [False] * len(scores) if wrong is None else wrong.tolist()
-        bad = bad or _also("" if wrong is None else "invalid", _slow(routing, took_us, len(scores)))
+        bad = bad or also("" if wrong is None else "invalid", slow_of(routing, took_us, len(scores)))
         ids = [piece.asked.id_of(n) for piece in same for n in piece.rows]
         now, name = self._clock_us(), arm.value
         told = [
@@ -412,31 +388,3 @@ class Batcher:
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-
-
-def _bad(why: Why) -> str:
-    """The rates that a call without scores counts for; a champion is waited for longer, so late is no error."""
-    return {Why.INVALID: "invalid", Why.LATE: "slow"}.get(why, "error")
-
-
-def _also(one: str, other: str) -> str:
-    return ",".join(filter(None, (one, other)))
-
-
-def _patience(routing: Routing) -> float:
-    """How long a challenger is waited for: it is slow long before, and the champion must have the time to answer."""
-    return min(2 * routing.plan.slow.total_seconds(), CHALLENGER_S) if routing.plan else CHALLENGER_S
-
-
-def _slow(routing: Routing, took_us: int, rows: int) -> str:
-    """ "slow" when a call of so many rows was."""
-    if routing.plan is None or took_us <= 1e6 * (routing.plan.slow.total_seconds() + PER_ROW_S * rows):
-        return ""
-    return "slow"
-
-
-def _invalid(scores: Array, task: Task) -> npt.NDArray[np.bool_] | None:
-    """Which scores are none: not finite, or no probability. None when all are."""
-    with np.errstate(invalid="ignore"):
-        valid = (scores >= 0) & (scores <= 1) if task is Task.CLASSIFICATION else np.isfinite(scores)
-    return None if valid.all() else ~valid
