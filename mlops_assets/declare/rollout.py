@@ -84,11 +84,11 @@ class RolloutPlan:
 
     `quality` has no default: what a better model is, only its owner can say. `unit` names columns of the request whose
     rows stay with one arm ((): each row for itself). An answer is slow above `slow` of scoring time. `alpha` is what
-    the judgement of all `rates` together may err. `hold` bounds how long a rollout may stand still, `silence` how long
-    gateways trust a controller that is not heard of, `keep_warm` how long the last champion stays loaded after its
-    successor is final. `exposure`: the most answers users may get from a challenger before it is final. `breaker`: a
-    challenger of whose last 20 calls this share failed is taken out at once. `on_new`: what becomes of a challenger
-    that is nominated while another is on its way.
+    the judgement of all `rates` together may err. `hold` bounds how long a rollout may be paused or held, `silence` how
+    long gateways trust a controller that is not heard of. `exposure`: the most answers users may get from a challenger
+    before it is final. `breaker`: a challenger of whose last 20 calls this share failed is taken out at once. `on_new`:
+    what becomes of a challenger that is nominated while another is on its way. The last three final versions stay
+    loaded, so that a rollback to them needs no load.
 
     >>> RolloutPlan(quality=Quality(loss="brier", margin=0.002)).steps[0]
     Step(share=0.05, margin=3.0, least=200)
@@ -112,7 +112,6 @@ class RolloutPlan:
     breaker: float = 0.5
     hold: timedelta = timedelta(days=30)
     silence: timedelta = timedelta(seconds=10)
-    keep_warm: timedelta = _DAY
     on_new: OnNew = "queue"
 
     def __post_init__(self) -> None:
@@ -135,7 +134,7 @@ class RolloutPlan:
         for name in ("shadow_least", "soak_least", "exposure"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
                 raise refuse("RolloutPlan", name, getattr(self, name), "must be a whole number >= 1", "in answers")
-        for name in ("slow", "hold", "silence", "keep_warm"):
+        for name in ("slow", "hold", "silence"):
             if getattr(self, name) <= timedelta(0):
                 raise refuse("RolloutPlan", name, getattr(self, name), "must be above 0", "a span of time")
 
@@ -143,13 +142,13 @@ class RolloutPlan:
     def blue_green(cls, quality: Quality, **changes: Any) -> "RolloutPlan":
         """Blue-green: the same proofs, through the same shares, each step as soon as its evidence is there.
 
-        No step waits for a number of answers of its own, the shadow and the soak for no more than the certificate, and
-        the old model stays loaded for a week. `changes` are any other fields.
+        No step waits for a number of answers of its own, the shadow and the soak for no more than the certificate; the
+        old model stays loaded as it always does. `changes` are any other fields.
 
         >>> plan = RolloutPlan.blue_green(Quality(loss="brier", margin=0.002), unit=("customer",))
-        >>> [step.share for step in plan.steps], plan.soak_least, plan.keep_warm.days
-        ([0.05, 0.25, 0.5], 1, 7)
+        >>> [step.share for step in plan.steps], plan.soak_least
+        ([0.05, 0.25, 0.5], 1)
         """
         steps = tuple(replace(step, least=1) for step in cls(quality=quality).steps)
-        fast: dict[str, Any] = {"steps": steps, "shadow_least": 1, "soak_least": 1, "keep_warm": 7 * _DAY}
+        fast: dict[str, Any] = {"steps": steps, "shadow_least": 1, "soak_least": 1}
         return cls(quality=quality, **(fast | changes))
