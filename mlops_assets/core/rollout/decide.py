@@ -15,6 +15,7 @@ from mlops_assets.core.rollout.events import Event, Kind
 from mlops_assets.core.rollout.evidence import Evidence
 from mlops_assets.core.rollout.judge import Judgement
 from mlops_assets.core.rollout.standing import Standing
+from mlops_assets.core.rollout.state import Row
 from mlops_assets.core.rollout.words import Stage
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.core.versions import JSON
@@ -66,7 +67,21 @@ def decide(standing: Standing, evidence: Evidence | None, judgement: Judgement |
         return None
     kind = Kind.FINALIZED if row.stage is Stage.SOAK else Kind.ADVANCED
     proof = {"certificate": certificate(row, evidence, judgement)}
-    return _told(standing, facts, kind, judgement.sentence, proof)
+    return _told(standing, facts, kind, f"{_higher(standing.row, terms.plan)}: {judgement.sentence}", proof)
+
+
+def _higher(row: Row, plan: RolloutPlan) -> str:
+    """Where an increase leads, in words.
+
+    >>> from mlops_assets.declare import Quality
+    >>> _higher(Row(use_case="parking", stage=Stage.SHADOW), RolloutPlan(quality=Quality(loss="absolute", margin=1)))
+    'to 5 %'
+    """
+    if row.stage is Stage.SOAK:
+        return "final"
+    step = 0 if row.stage is Stage.SHADOW else row.step + 1
+    share = plan.steps[step].share if step < len(plan.steps) else 1.0
+    return f"to {100 * share:g} %"
 
 
 def _next(standing: Standing, facts: Facts) -> Event | None:
