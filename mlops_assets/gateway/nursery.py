@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Nursery:
             theirs.close()
             return pid, ours
         try:
-            _close_all_but(theirs.fileno())
+            _close_all_but_pipes_and(theirs.fileno())
             self._serve(theirs)
         finally:
             os._exit(0)
@@ -193,8 +194,28 @@ def _reaped() -> list[tuple[int, str]]:
     return found
 
 
+_MOST_FILES = os.sysconf("SC_OPEN_MAX") if sys.platform != "linux" else 65536
+
+
 def _close_all_but(kept: int) -> None:
+    """Close what was inherited but `kept` and the standard ones."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX") if sys.platform != "linux" else 65536)
+    os.closerange(kept + 1, _MOST_FILES)
+
+
+def _close_all_but_pipes_and(kept: int) -> None:
+    """The same in a process that forks on: Arrow keeps a pipe to itself once it has handled a signal, and ends the
+
+    process when it is gone at a fork.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for fd in range(3, _MOST_FILES):
+        try:
+            foreign = fd != kept and not stat.S_ISFIFO(os.fstat(fd).st_mode)
+        except OSError:  # not open
+            continue
+        if foreign:
+            os.close(fd)

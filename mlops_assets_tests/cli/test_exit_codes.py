@@ -21,7 +21,7 @@ def backfill(
     [
         (backfill("gone"), "use case 'gone' is not declared, must be one of ['flight_delays', 'parking']."),
         (("quarantine", "gone", WEEK), "use case 'gone' is not declared, must be one of ['flight_delays', 'parking']."),
-        (backfill(job="gone"), "job 'gone' does not exist, must be one of ['data', 'train', 'monitor', 'lifecycle']."),
+        (backfill(job="gone"), "must be one of ['data', 'train', 'rollout', 'monitor', 'lifecycle']."),
         (backfill(first="2013-01-09"), "that day lies in week '2013-01-07'. Nothing was run."),
         (backfill(last="2031-01-06"), "keys are Mondays '2012-12-31' .. '2013-12-30' (53 weeks). Nothing was run."),
         (backfill(first="../../etc"), "partition key '../../etc' does not exist: keys are Mondays '2012-12-31' .."),

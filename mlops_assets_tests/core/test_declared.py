@@ -31,8 +31,8 @@ def fields_below(path: str, value: Any) -> Iterator[tuple[str, str, Any]]:
             yield below, f"{type(value).__name__}.{field.name}", found
             yield from fields_below(below, found)
     elif isinstance(value, tuple):
-        for element in value:
-            yield from fields_below(f"{path}[{getattr(element, 'name', '?')}]", element)
+        for place, element in enumerate(value):
+            yield from fields_below(f"{path}[{getattr(element, 'name', place)}]", element)
 
 
 @BOTH

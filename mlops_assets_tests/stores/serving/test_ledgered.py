@@ -120,7 +120,7 @@ def test_aliases_follow_and_are_found_while_a_rollout_runs(rollouts: Rollouts, l
         assert records.aliases(USE_CASE) == {"champion": 1}
         with pytest.raises(DataError, match="unknown"):
             trace(records.database, f"{USE_CASE}@challenger")
-    rollouts.restore(**TOLD)
+    rollouts.restore(0, **TOLD)
     mirror.catch_up()
     with Records(ledger) as records:
         assert records.aliases(USE_CASE) == {}  # the baseline is no version of the tracker
