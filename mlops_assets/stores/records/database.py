@@ -19,7 +19,7 @@ from mlops_assets.stores.records.tables import FORMAT, METADATA
 
 _APPLICATION = int.from_bytes(b"mlrc")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
 _PATIENCE_S = 30.0  # how long one writer waits for another; a record is written in milliseconds
-_ALONE = "alone"  # execution option of a transaction that takes the write lock at once
+ALONE = "alone"  # execution option of a transaction that takes the write lock at once
 _BACKUP = "put the backup back"
 _OUTDATED = (
     "an earlier state of the project wrote it: move it and the files beside it away, then `mlops doctor` "
@@ -56,7 +56,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection that alone may write; all of it is on disk afterwards, or nothing when the block raises."""
-        with self._told(), self._engine.connect() as connection, connection.execution_options(**{_ALONE: True}).begin():
+        with self._told(), self._engine.connect() as connection, connection.execution_options(**{ALONE: True}).begin():
             yield connection
 
     def close(self) -> None:
@@ -77,21 +77,21 @@ class Database:
             connect_args={"timeout": _PATIENCE_S, "isolation_level": None},
         )
         event.listen(engine, "connect", self._prepare)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", begin)
         try:
             with engine.connect() as connection:
-                if _is_new(driver(connection)):
-                    _make(connection.execution_options(**{_ALONE: True}))
+                if is_new(driver(connection)):
+                    _make(connection.execution_options(**{ALONE: True}))
         except BaseException:
             engine.dispose()
             raise
         return engine
 
     def _prepare(self, raw: sqlite3.Connection, _record: Any) -> None:
-        if not _is_new(raw):
-            if _pragma(raw, "application_id") != _APPLICATION:
+        if not is_new(raw):
+            if pragma(raw, "application_id") != _APPLICATION:
                 raise DamagedError(f"{self._name} is a database of something else: name another file.")
-            if (met := _pragma(raw, "user_version")) != FORMAT:
+            if (met := pragma(raw, "user_version")) != FORMAT:
                 remedy = "upgrade the project" if met > FORMAT else _OUTDATED
                 raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: {remedy}.")
         raw.execute("PRAGMA journal_mode = WAL")
@@ -131,15 +131,16 @@ def _path(where: str) -> Path:
 def _make(connection: Connection) -> None:
     with connection.begin():
         raw = driver(connection)
-        if _is_new(raw):  # no other process was first
+        if is_new(raw):  # no other process was first
             METADATA.create_all(connection)
             raw.execute(f"PRAGMA application_id = {_APPLICATION}")
             raw.execute(f"PRAGMA user_version = {FORMAT}")
 
 
-def _begin(connection: Connection) -> None:
+def begin(connection: Connection) -> None:
+    """Listens to an engine's "begin": a transaction with the option `ALONE` takes the write lock at once."""
     # to the driver itself: it is no statement of whoever asks
-    driver(connection).execute("BEGIN IMMEDIATE" if connection.get_execution_options().get(_ALONE) else "BEGIN")
+    driver(connection).execute("BEGIN IMMEDIATE" if connection.get_execution_options().get(ALONE) else "BEGIN")
 
 
 def driver(connection: Connection) -> sqlite3.Connection:
@@ -150,9 +151,11 @@ def driver(connection: Connection) -> sqlite3.Connection:
     return raw
 
 
-def _is_new(raw: sqlite3.Connection) -> bool:
-    return not _pragma(raw, "application_id") and not raw.execute("SELECT 1 FROM sqlite_master").fetchone()
+def is_new(raw: sqlite3.Connection) -> bool:
+    """True for a file in which nobody has made anything yet."""
+    return not pragma(raw, "application_id") and not raw.execute("SELECT 1 FROM sqlite_master").fetchone()
 
 
-def _pragma(raw: sqlite3.Connection, name: str) -> int:
+def pragma(raw: sqlite3.Connection, name: str) -> int:
+    """A number that SQLite keeps for a file."""
     return int(raw.execute(f"PRAGMA {name}").fetchone()[0])

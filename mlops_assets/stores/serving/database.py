@@ -18,12 +18,12 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.declare.names import check_name
+from mlops_assets.stores.records.database import ALONE, begin, driver, is_new, pragma
 from mlops_assets.stores.serving.tables import FORMAT, METADATA
 
 SERVERS = ("postgresql://", "postgresql+psycopg2://")
 _APPLICATION = int.from_bytes(b"mlro")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
 _PATIENCE_S = 10  # how long one writer waits for another; a decision is written in milliseconds
-_ALONE = "alone"  # execution option of a transaction that takes the write lock at once
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -69,7 +69,7 @@ class Database:
         with (
             self._told(),
             self._there().connect() as connection,
-            connection.execution_options(**{_ALONE: True}).begin(),
+            connection.execution_options(**{ALONE: True}).begin(),
         ):
             if self.server:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": self._key})
@@ -119,11 +119,11 @@ class Database:
     def _engine(self) -> Engine:
         engine = self._server_engine() if self.path is None else self._file_engine(self.path)
         try:
-            with engine.connect() as connection, connection.execution_options(**{_ALONE: True}).begin():
+            with engine.connect() as connection, connection.execution_options(**{ALONE: True}).begin():
                 if self.server:  # two that make the tables at once would be in each other's way
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPLICATION})
                     METADATA.create_all(connection)
-                elif _is_new(driver(connection)):
+                elif is_new(driver(connection)):
                     METADATA.create_all(connection)
                     driver(connection).execute(f"PRAGMA application_id = {_APPLICATION}")
                     driver(connection).execute(f"PRAGMA user_version = {FORMAT}")
@@ -150,14 +150,14 @@ class Database:
             URL.create("sqlite", database=str(path)), connect_args={"timeout": _PATIENCE_S, "isolation_level": None}
         )
         event.listen(engine, "connect", self._prepare)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", begin)
         return engine
 
     def _prepare(self, raw: sqlite3.Connection, _record: Any) -> None:
-        if not _is_new(raw):
-            if _pragma(raw, "application_id") != _APPLICATION:
+        if not is_new(raw):
+            if pragma(raw, "application_id") != _APPLICATION:
                 raise DamagedError(f"{self._name} is a database of something else: name another folder.")
-            if (met := _pragma(raw, "user_version")) != FORMAT:
+            if (met := pragma(raw, "user_version")) != FORMAT:
                 raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: use the project that wrote it.")
         raw.execute("PRAGMA journal_mode = WAL")
         raw.execute("PRAGMA synchronous = FULL")
@@ -221,19 +221,6 @@ _NEWEST = """PREPARE newest AS SELECT
 (SELECT max(epoch) FROM rollout_event WHERE use_case = %s)"""
 
 
-def _begin(connection: Connection) -> None:
-    # to the driver itself: it is no statement of whoever asks
-    driver(connection).execute("BEGIN IMMEDIATE" if connection.get_execution_options().get(_ALONE) else "BEGIN")
-
-
-def driver(connection: Connection) -> sqlite3.Connection:
-    """The driver's own connection, for what no portable SQL says."""
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, sqlite3.Connection):
-        raise TypeError(f"driver connection is {type(raw).__name__}, must be sqlite3's")
-    return raw
-
-
 def _identity(path: Path) -> tuple[int, int]:
     """Which file stands there; (0, 0) when none does."""
     try:
@@ -241,11 +228,3 @@ def _identity(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_dev, found.st_ino
-
-
-def _is_new(raw: sqlite3.Connection) -> bool:
-    return not _pragma(raw, "application_id") and not raw.execute("SELECT 1 FROM sqlite_master").fetchone()
-
-
-def _pragma(raw: sqlite3.Connection, name: str) -> int:
-    return int(raw.execute(f"PRAGMA {name}").fetchone()[0])
