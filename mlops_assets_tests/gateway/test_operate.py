@@ -17,20 +17,6 @@ from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 from mlops_assets_tests.gateway.rolling import TOKENS, Client, Rolling, gateway_of
 
 
-@pytest.fixture
-def rolling(tmp_path: Path) -> Rolling:
-    rolling = Rolling(tmp_path / "serving")
-    rolling.finalize(1)
-    rolling.open(2)
-    rolling.climb(Stage.CANARY, 1)
-    return rolling
-
-
-@pytest.fixture
-def gateway(tmp_path: Path, rolling: Rolling) -> Gateway:
-    return gateway_of(tmp_path, FLIGHT_DELAYS)
-
-
 def changing_routes(gateway: Gateway) -> Iterator[str]:
     """Every path at which any room of the gateway takes something else than a question."""
     for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from mlops_assets.core.rollout.words import Stage
 from mlops_assets.gateway.context import Gateway
 from mlops_assets.gateway.status.gathering import Gathering
 from mlops_assets.gateway.status.page import page, policy
@@ -21,20 +20,6 @@ from mlops_assets_tests.gateway.rolling import NOW_US, Client, Rolling, gateway_
 from mlops_assets_tests.stores.serving.logged import answered, mirrored
 
 HOSTILE = "</style></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp; {{7*7}} \x00 ${1}"
-
-
-@pytest.fixture
-def rolling(tmp_path: Path) -> Rolling:
-    rolling = Rolling(tmp_path / "serving")
-    rolling.finalize(1)
-    rolling.open(2)
-    rolling.climb(Stage.CANARY, 1)
-    return rolling
-
-
-@pytest.fixture
-def gateway(tmp_path: Path, rolling: Rolling) -> Gateway:
-    return gateway_of(tmp_path, FLIGHT_DELAYS)
 
 
 def seen(gateway: Gateway, *, alive: bool = True, fault: str = "") -> Status:
