@@ -16,10 +16,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.records.tables import FORMAT, METADATA
+from mlops_assets.stores.transactions import ALONE, begin, driver, is_new, pragma
 
 _APPLICATION = int.from_bytes(b"mlrc")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
 _PATIENCE_S = 30.0  # how long one writer waits for another; a record is written in milliseconds
-ALONE = "alone"  # execution option of a transaction that takes the write lock at once
 _BACKUP = "put the backup back"
 _OUTDATED = (
     "an earlier state of the project wrote it: move it and the files beside it away, then `mlops doctor` "
@@ -135,27 +135,3 @@ def _make(connection: Connection) -> None:
             METADATA.create_all(connection)
             raw.execute(f"PRAGMA application_id = {_APPLICATION}")
             raw.execute(f"PRAGMA user_version = {FORMAT}")
-
-
-def begin(connection: Connection) -> None:
-    """Listens to an engine's "begin": a transaction with the option `ALONE` takes the write lock at once."""
-    # to the driver itself: it is no statement of whoever asks
-    driver(connection).execute("BEGIN IMMEDIATE" if connection.get_execution_options().get(ALONE) else "BEGIN")
-
-
-def driver(connection: Connection) -> sqlite3.Connection:
-    """The driver's own connection, for what no portable SQL says."""
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, sqlite3.Connection):
-        raise TypeError(f"driver connection is {type(raw).__name__}, must be sqlite3's")
-    return raw
-
-
-def is_new(raw: sqlite3.Connection) -> bool:
-    """True for a file in which nobody has made anything yet."""
-    return not pragma(raw, "application_id") and not raw.execute("SELECT 1 FROM sqlite_master").fetchone()
-
-
-def pragma(raw: sqlite3.Connection, name: str) -> int:
-    """A number that SQLite keeps for a file."""
-    return int(raw.execute(f"PRAGMA {name}").fetchone()[0])

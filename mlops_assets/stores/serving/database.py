@@ -18,8 +18,8 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.declare.names import check_name
-from mlops_assets.stores.records.database import ALONE, begin, driver, is_new, pragma
 from mlops_assets.stores.serving.tables import FORMAT, METADATA
+from mlops_assets.stores.transactions import ALONE, begin, driver, is_new, pragma
 
 SERVERS = ("postgresql://", "postgresql+psycopg2://")
 _APPLICATION = int.from_bytes(b"mlro")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
