@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from mlops_assets.declare.errors import DamagedError, DataError
-from mlops_assets.stores.records.database import driver
 from mlops_assets.stores.records.entry import FIRST, Entry
 from mlops_assets.stores.records.head import Head
 from mlops_assets.stores.records.tables import GUARDS, LEDGER
+from mlops_assets.stores.transactions import driver
 
 MENDABLE = ("head", "guard")  # kinds of findings that may be mended where there are no others
 _BACKUP = "compare with your newest backup of the records and put back what is right"

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from mlops_assets.declare import DamagedError, DataError
 from mlops_assets.stores import registry
 from mlops_assets.stores.records import Records, model_version
-from mlops_assets.stores.records.database import driver
 from mlops_assets.stores.records.lineage import Prediction
 from mlops_assets.stores.records.tables import LINEAGE_KEY
 from mlops_assets.stores.records.tracing import trace
+from mlops_assets.stores.transactions import driver
 from mlops_assets_tests.stores.records.clerk import alias
 from mlops_assets_tests.stores.records.models import USE_CASE, WEEKS, model
 
