@@ -3,6 +3,7 @@
 What a user writes in `use_cases/<name>.py`. A fact is declared once; checks, docs, graph and errors derive from it.
 """
 
+from mlops_assets.declare.concept import ConceptPolicy
 from mlops_assets.declare.derived import Compute, Derived, NextClock, Plus, Zone
 from mlops_assets.declare.drift import DriftPolicy
 from mlops_assets.declare.errors import DamagedError, DataError, DeclarationError, IllegalTransition, MlopsError
@@ -12,6 +13,7 @@ from mlops_assets.declare.kinds import ALWAYS, Kind
 from mlops_assets.declare.modelling import Estimator, Label, Model, Requests, Task
 from mlops_assets.declare.partitions import Weekly
 from mlops_assets.declare.promotion import Promotion
+from mlops_assets.declare.retraining import Retraining
 from mlops_assets.declare.rollout import Quality, RolloutPlan, Step
 from mlops_assets.declare.search import Search
 from mlops_assets.declare.tables import Column, Every, Table
@@ -22,6 +24,7 @@ __all__ = [
     "AtRequest",
     "Column",
     "Compute",
+    "ConceptPolicy",
     "Count",
     "DamagedError",
     "DataError",
@@ -45,6 +48,7 @@ __all__ = [
     "Quality",
     "Rate",
     "Requests",
+    "Retraining",
     "RolloutPlan",
     "Search",
     "Step",

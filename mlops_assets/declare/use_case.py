@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlops_assets.declare.checking import freeze, known, no_repeats, refuse
+from mlops_assets.declare.concept import ConceptPolicy
 from mlops_assets.declare.drift import DriftPolicy
 from mlops_assets.declare.errors import DeclarationError
 from mlops_assets.declare.features import AtRequest, Feature, Last, Mean, Rate, Sum
@@ -16,6 +17,7 @@ from mlops_assets.declare.modelling import Label, Model, Requests, Task
 from mlops_assets.declare.names import check_name
 from mlops_assets.declare.partitions import WEEK, Weekly
 from mlops_assets.declare.promotion import LEAST_BLOCKS, METRICS_OF, Promotion
+from mlops_assets.declare.retraining import Retraining
 from mlops_assets.declare.rollout import LOSSES_OF, RolloutPlan
 from mlops_assets.declare.tables import Table
 
@@ -40,6 +42,8 @@ class UseCase:
     promotion: Promotion
     drift: DriftPolicy
     rollout: RolloutPlan
+    concept: ConceptPolicy
+    retraining: Retraining
 
     def __post_init__(self) -> None:
         check_name("use case", self.name)
@@ -57,6 +61,7 @@ class UseCase:
             self._check_feature(feature)
         self._check_promotion()
         self._check_rollout()
+        self._check_concept()
         for name in self.model.excluded:
             known(f"{self.name}.model", "excluded", name, (f.name for f in self.features))
 
@@ -136,6 +141,13 @@ class UseCase:
             if asked.known_at[name] not in (ALWAYS, self.requests.as_of):
                 raise refuse(where, "unit", name, f"is known at {asked.known_at[name]!r}, after the question is asked",
                              "who answers is decided when one asks")  # fmt: skip
+
+    def _check_concept(self) -> None:
+        known(f"{self.name}.concept", "loss", self.concept.loss, LOSSES_OF[self.label.task])
+        if self.retraining.cooldown < self.label.maturity:
+            raise refuse(f"{self.name}.retraining", "cooldown", self.retraining.cooldown,
+                         f"must not be shorter than the label's maturity, {self.label.maturity}",
+                         "before that nobody can tell what the last training did")  # fmt: skip
 
     def _check_zones(self, table: Table) -> None:
         for derived in table.derived:

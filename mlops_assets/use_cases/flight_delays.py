@@ -15,6 +15,7 @@ from mlops_assets.declare import (
     AtRequest,
     Column,
     Compute,
+    ConceptPolicy,
     Count,
     Derived,
     DriftPolicy,
@@ -31,6 +32,7 @@ from mlops_assets.declare import (
     Quality,
     Rate,
     Requests,
+    Retraining,
     RolloutPlan,
     Search,
     Table,
@@ -319,4 +321,7 @@ FLIGHT_DELAYS = UseCase(
     drift=DriftPolicy(),
     # one week of shadow rejects a truly better model of this data, two do not; a flight's aircraft stays with one arm
     rollout=RolloutPlan(quality=Quality(loss="log_loss", margin=0.003, blocks=14), unit=("tailnum",)),
+    # what each answer says is late, against what was: a day's flights share a storm, so a day is a block
+    concept=ConceptPolicy(loss="error"),
+    retraining=Retraining(),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from mlops_assets.declare import (
     AtRequest,
     Column,
     Compute,
+    ConceptPolicy,
     Derived,
     DriftPolicy,
     Estimator,
@@ -25,6 +26,7 @@ from mlops_assets.declare import (
     Promotion,
     Quality,
     Requests,
+    Retraining,
     RolloutPlan,
     Search,
     Table,
@@ -151,4 +153,7 @@ PARKING = UseCase(
     # fuller before Christmas, WATCH; percents instead of shares, or .15 more in every reading, ACT
     drift=DriftPolicy(min_reference_windows=4),
     rollout=RolloutPlan(quality=Quality(loss="absolute", margin=0.005, blocks=7), unit=("SystemCodeNumber",)),
+    # an error of a quarter of the car park is as bad as any
+    concept=ConceptPolicy(loss="absolute", most=0.25),
+    retraining=Retraining(),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from mlops_assets.declare import (
     ALWAYS,
     AtRequest,
     Column,
+    ConceptPolicy,
     DriftPolicy,
     Estimator,
     Kind,
@@ -21,6 +22,7 @@ from mlops_assets.declare import (
     Promotion,
     Quality,
     Requests,
+    Retraining,
     RolloutPlan,
     Table,
     Task,
@@ -89,6 +91,8 @@ def use_case(*, task: Task = Task.CLASSIFICATION, **changes: Any) -> UseCase:
         promotion=promotion,
         drift=DriftPolicy(),
         rollout=RolloutPlan(quality=Quality(loss="absolute" if number else "log_loss", margin=0.003)),
+        concept=ConceptPolicy(loss="absolute", most=50.0) if number else ConceptPolicy(loss="error"),
+        retraining=Retraining(),
     )
 
 

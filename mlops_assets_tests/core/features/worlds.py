@@ -16,6 +16,7 @@ from mlops_assets.declare import (
     ALWAYS,
     AtRequest,
     Column,
+    ConceptPolicy,
     Count,
     DriftPolicy,
     Estimator,
@@ -29,6 +30,7 @@ from mlops_assets.declare import (
     Quality,
     Rate,
     Requests,
+    Retraining,
     RolloutPlan,
     Sum,
     Table,
@@ -122,6 +124,8 @@ def use_case(features: tuple[Feature, ...] = FEATURES, visits: Table = VISITS) -
         promotion=Promotion(metric="log_loss", margin=0.001),
         drift=DriftPolicy(),
         rollout=RolloutPlan(quality=Quality(loss="log_loss", margin=0.003)),
+        concept=ConceptPolicy(loss="error"),
+        retraining=Retraining(),
     )
 
 
