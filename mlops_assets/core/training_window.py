@@ -89,8 +89,7 @@ def training_window(use_case: UseCase, frames: Mapping[str, pd.DataFrame]) -> tu
 def judged(use_case: UseCase, rows: Labelled, prediction: npt.NDArray[np.float64]) -> pd.DataFrame:
     """Rows as a gate takes them: the request's key, `as_of` (UTC), `block`, `label`, `prediction`.
 
-    `block` is the block of calendar days in which as_of lies in the use case's time zone, named by its first day,
-    "2013-02-18" (`Promotion.block`): outcomes of one day share a storm.
+    `block` is that of `block_of`: outcomes of one day share a storm.
     """
     key = list(use_case.request_table.key)
     taken = sorted(set(key) & set(JUDGED))
@@ -101,13 +100,19 @@ def judged(use_case: UseCase, rows: Labelled, prediction: npt.NDArray[np.float64
     frame = rows.frame[key].copy()
     asked = rows.frame[use_case.requests.as_of].dt.tz_convert("UTC")
     frame["as_of"] = asked
-    place, days = pd.factorize(asked.dt.tz_convert(use_case.partitions.timezone).dt.normalize())
-    frame["block"] = np.array([use_case.promotion.block_of(day.date()).isoformat() for day in days], dtype=object)[
-        place
-    ]
+    frame["block"] = block_of(use_case, asked)
     frame["label"] = rows.label == 1 if use_case.label.task is Task.CLASSIFICATION else rows.label
     frame["prediction"] = prediction
     return frame.reset_index(drop=True)
+
+
+def block_of(use_case: UseCase, as_of: pd.Series) -> npt.NDArray[np.object_]:
+    """The block of calendar days in which each instant lies in the use case's time zone (`Promotion.block`).
+
+    It is named by its first day, "2013-02-18".
+    """
+    place, days = pd.factorize(as_of.dt.tz_convert(use_case.partitions.timezone).dt.normalize())
+    return np.array([use_case.promotion.block_of(day.date()).isoformat() for day in days], dtype=object)[place]
 
 
 def checked_weeks(use_case: UseCase, partitions: Iterable[str]) -> list[str]:
