@@ -55,7 +55,7 @@ class Live:
 
 def live_features(use_case: UseCase, table: pd.DataFrame) -> Live:
     """The rows of a week's feature table."""
-    label = np.asarray(table[use_case.label.column].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan))
+    label = np.asarray(table[use_case.label.column].astype("Float64").to_numpy(na_value=np.nan), dtype=np.float64)
     known = table[LABEL_KNOWN_AT].notna().to_numpy()
     return Live(
         source=f"the feature table, {len(table):,} requests (no gateway answered them)",
@@ -80,7 +80,7 @@ def live_answers(use_case: UseCase, log: pd.DataFrame, columns: Mapping[str, str
         served[own] = log.loc[own, said].to_numpy(dtype=np.float64, na_value=np.nan)
     features = pd.DataFrame({name: log[column] for name, column in columns.items()})
     features[use_case.requests.as_of] = log[AS_OF]
-    label = np.asarray(log[LABEL].to_numpy(dtype=np.float64, na_value=np.nan))
+    label = np.asarray(log[LABEL].to_numpy(na_value=np.nan), dtype=np.float64)
     return Live(
         source=f"the prediction log, {len(log):,} answers",
         features=features,
