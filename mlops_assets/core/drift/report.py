@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.core.drift.column import ColumnDrift, column_drift, frame_of
+from mlops_assets.core.drift.faults import Fault
 from mlops_assets.core.drift.measured import Measured, measure
 from mlops_assets.core.drift.table import (
     Completeness,
@@ -23,6 +24,7 @@ from mlops_assets.core.drift.table import (
 from mlops_assets.core.drift.verdict import Verdict
 from mlops_assets.core.profile.columns import Frame, column_of
 from mlops_assets.core.profile.records import ReferenceProfile
+from mlops_assets.core.signals import Data, Prediction
 from mlops_assets.declare.drift import DriftPolicy
 from mlops_assets.declare.errors import DataError
 
@@ -38,6 +40,7 @@ class DriftReport:
     score: float
     sentence: str
     reasons: tuple[str, ...]
+    faults: tuple[Fault, ...] = ()
     quality_alarms: tuple[str, ...]
     rows: int
     completeness: Completeness
@@ -62,15 +65,54 @@ class DriftReport:
         """One row per column, ranked; text as `string`, figures as float64 (no meaning: NaN), claims as bool."""
         return frame_of(self.columns)
 
+    @property
+    def data(self) -> Data:
+        """What the report says of the inputs."""
+        return signals_of(self.to_json())[0]
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the report says of the model's answers."""
+        return signals_of(self.to_json())[1]
+
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, lists, strings and finite numbers, for metadata and the store."""
         return {
             **asdict(self),
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),
+            "faults": [fault.to_json() for fault in self.faults],
             "quality_alarms": list(self.quality_alarms),
             "columns": [column.to_json() for column in self.columns],
         }
+
+
+_DATA = {
+    TableVerdict.ACT: Data.ACT,
+    TableVerdict.WATCH: Data.WATCH,
+    TableVerdict.QUIET: Data.QUIET,
+    TableVerdict.INCONCLUSIVE: Data.UNKNOWN,
+}
+_PREDICTION = {
+    Verdict.DRIFT: Prediction.DRIFT,
+    Verdict.STABLE: Prediction.STABLE,
+    Verdict.INSUFFICIENT_DATA: Prediction.UNKNOWN,
+}
+
+
+def signals_of(record: Mapping[str, Any]) -> tuple[Data, Prediction]:
+    """The two signals of a report that came back from a store as JSON (`DriftReport.to_json`).
+
+    A record without columns (no model led, nothing was measured) says UNKNOWN; in one older than feed faults the
+    data-quality alarms stand for them. Raises ValueError for a verdict that is none.
+
+    >>> signals_of({"verdict": "INCONCLUSIVE", "sentence": "INCONCLUSIVE: no model led before 2013-01-07."})
+    (<Data.UNKNOWN: 'inconclusive'>, <Prediction.UNKNOWN: 'inconclusive'>)
+    """
+    broken = record.get("faults", record.get("quality_alarms", ()))
+    scores = [column["verdict"] for column in record.get("columns", ()) if column["prediction"]]
+    data = Data.FAULT if broken else _DATA[TableVerdict(record["verdict"])]
+    return data, _PREDICTION[Verdict(scores[0])] if scores else Prediction.UNKNOWN
 
 
 def drift_report(
