@@ -9,6 +9,8 @@
 | `closure.py`, `registered.py` | what a model was made from, walked over refs; the row of a registered version |
 | `tracing.py` | one question, one SQL statement |
 | `waiting.py` | trainings that wait for the tracker |
+| `retrainings.py` | what sensors ask: may a model be trained again by itself? One claim for each yes |
+| `trainings.py`, `decisions.py` | what became of the trainings; every decision with its guards, the no too |
 | `surroundings.py`, `probes.py` | do ledger, lineage, store and tracker say the same? |
 | `ledger_probes.py`, `lineage_probes.py` | the probes |
 
@@ -29,6 +31,7 @@ from mlops_assets.stores.records.entry import ALIAS, ROLLOUT, Entry
 from mlops_assets.stores.records.ledger import Ledger, append_in, find, read_entries, standing
 from mlops_assets.stores.records.lineage import Lineage
 from mlops_assets.stores.records.model_version import ALIASES, ModelVersion
+from mlops_assets.stores.records.retrainings import Retrainings
 
 
 class Records:
@@ -40,6 +43,7 @@ class Records:
     def __init__(self, where: str | Path, *, create: bool = True) -> None:
         self.database = Database(where, create=create)
         self.ledger, self.lineage = Ledger(self.database), Lineage(self.database)
+        self.retrainings = Retrainings(self.database, self.ledger)
 
     def register(self, row: ModelVersion) -> bool:
         """Write a model version's row down once, in the stage the ledger's aliases give it; False when it is there.

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from mlops_assets.declare.errors import DamagedError, DataError
-from mlops_assets.stores.records.tables import FORMAT, METADATA
+from mlops_assets.stores.records.tables import FORMAT, METADATA, UPGRADED
 from mlops_assets.stores.transactions import ALONE, begin, driver, is_new, pragma
 
 _APPLICATION = int.from_bytes(b"mlrc")  # says whose file it is (sqlite.org/pragma.html#pragma_application_id)
@@ -80,7 +80,7 @@ class Database:
         event.listen(engine, "begin", begin)
         try:
             with engine.connect() as connection:
-                if is_new(driver(connection)):
+                if _behind(driver(connection)):
                     _make(connection.execution_options(**{ALONE: True}))
         except BaseException:
             engine.dispose()
@@ -91,7 +91,7 @@ class Database:
         if not is_new(raw):
             if pragma(raw, "application_id") != _APPLICATION:
                 raise DamagedError(f"{self._name} is a database of something else: name another file.")
-            if (met := pragma(raw, "user_version")) != FORMAT:
+            if (met := pragma(raw, "user_version")) not in (FORMAT, *UPGRADED):
                 remedy = "upgrade the project" if met > FORMAT else _OUTDATED
                 raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: {remedy}.")
         raw.execute("PRAGMA journal_mode = WAL")
@@ -128,10 +128,15 @@ def _path(where: str) -> Path:
     )
 
 
+def _behind(raw: sqlite3.Connection) -> bool:
+    """True for a file that lacks tables: a new one, or one of an earlier format."""
+    return is_new(raw) or pragma(raw, "user_version") != FORMAT
+
+
 def _make(connection: Connection) -> None:
     with connection.begin():
         raw = driver(connection)
-        if is_new(raw):  # no other process was first
-            METADATA.create_all(connection)
+        if _behind(raw):  # no other process was first
+            METADATA.create_all(connection)  # what is there stays as it is
             raw.execute(f"PRAGMA application_id = {_APPLICATION}")
             raw.execute(f"PRAGMA user_version = {FORMAT}")

@@ -21,7 +21,10 @@ HELD, RESUMED = "held", "resumed"
 ROLLED_BACK, REJECTED, RESTORED = "rolled_back", "rejected", "restored"
 QUEUED, SUPERSEDED = "queued", "superseded"
 ROLLOUT = (OPENED, ADVANCED, FINALIZED, HELD, RESUMED, ROLLED_BACK, REJECTED, RESTORED, QUEUED, SUPERSEDED)
-KINDS = (REGISTERED, VERDICT, NOMINATED, ALIAS, WAITING, REPRODUCED, *ROLLOUT)
+# about retraining: a sensor's claim, its run that failed, an operator who closed the circuit breaker
+REQUESTED, FAILED, CLOSED = "retrain_requested", "retrain_failed", "retraining_closed"
+RETRAINING = (REQUESTED, FAILED, CLOSED)
+KINDS = (REGISTERED, VERDICT, NOMINATED, ALIAS, WAITING, REPRODUCED, *ROLLOUT, *RETRAINING)
 FIRST = "0" * 64  # what the first entry says comes before it
 
 

@@ -14,7 +14,7 @@ from mlops_assets.declare.errors import DamagedError, DataError
 from mlops_assets.stores.crashpoints import reach
 from mlops_assets.stores.records import chain
 from mlops_assets.stores.records.database import Database
-from mlops_assets.stores.records.entry import ALIAS, ROLLOUT, Entry, entry_after, instant
+from mlops_assets.stores.records.entry import ALIAS, RETRAINING, ROLLOUT, Entry, entry_after, instant
 from mlops_assets.stores.records.head import Head
 from mlops_assets.stores.records.tables import LEDGER
 
@@ -40,12 +40,17 @@ class Ledger:
 
         `once` names the decision among those of all use cases; told again, it may have another `at` and `who`. `at` is
         an ISO 8601 instant with its zone, `kind` one of `KINDS` but those that move a stage (`Records.set_alias` and
-        `Records.tell_rollout` write them). Raises DataError for the same `once` with another decision and for a field
-        that cannot be recorded, DamagedError when the ledger was cut off or rewritten.
+        `Records.tell_rollout` write them) and those about retraining (`Records.retrainings` does). Raises DataError for
+        the same `once` with another decision and for a field that cannot be recorded, DamagedError when the ledger was
+        cut off or rewritten.
         """
         if kind == ALIAS or kind in ROLLOUT:
             through = "set_alias" if kind == ALIAS else "tell_rollout"
             raise DataError(f"ledger: kind == {kind!r}: write it through `{through}`, it keeps the stages in step.")
+        if kind in RETRAINING:
+            raise DataError(
+                f"ledger: kind == {kind!r}: write it through `Records.retrainings`, it keeps the decisions."
+            )
         with self.appending() as connection:
             return append_in(
                 connection, at=at, use_case=use_case, kind=kind, subject=subject, who=who, why=why,

@@ -4,9 +4,10 @@ Here belongs the schema and nothing that reads or writes it. Large JSON columns 
 needs the head of a row alone does not read them; the seal of a row is over their hash (`seal.py`).
 """
 
-from sqlalchemy import DDL, Column, Float, Index, Integer, MetaData, Table, Text, event
+from sqlalchemy import DDL, Boolean, Column, Float, Index, Integer, MetaData, Table, Text, event
 
-FORMAT = 2
+FORMAT = 3
+UPGRADED = (2,)  # earlier formats that lack tables and nothing else: these are made when the file is opened
 METADATA = MetaData()
 # keys are compared byte by byte everywhere: a prefix is a range of them
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
@@ -59,6 +60,19 @@ PREDICTION = Table(
     Column("version", Integer, nullable=False),
     *(Column(name, Text, nullable=False) for name in ("arm", "as_of", "answered_at")),
     sqlite_with_rowid=False,
+)
+
+DECISION = Table(
+    "retraining_decision",
+    METADATA,
+    Column("id", KEY, primary_key=True),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("use_case", "sensor", "window", "model", "signal", "key", "first_at", "last_at")
+    ),
+    Column("ticks", Integer, nullable=False),
+    Column("yes", Boolean, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("reason", "guards", "signals")),
 )
 
 # what the ledger refuses; the one for INSERT also stops INSERT OR REPLACE, which runs no DELETE trigger

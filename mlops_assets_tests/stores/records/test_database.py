@@ -9,8 +9,9 @@ import pytest
 from mlops_assets.declare import DamagedError, DataError
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.ledger import append_in
+from mlops_assets.stores.records.tables import FORMAT
 from mlops_assets.stores.settings import settings
-from mlops_assets_tests.stores.records.clerk import decision, told
+from mlops_assets_tests.stores.records.clerk import decision, start, told
 
 
 def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:
@@ -59,9 +60,42 @@ def test_another_format_is_refused_with_its_number(tmp_path: Path, other: int, r
 
     with (
         Records(tmp_path / "records.db") as records,
-        pytest.raises(DataError, match=f"format == {other}, must be 2: .*{remedy}"),
+        pytest.raises(DataError, match=f"format == {other}, must be {FORMAT}: .*{remedy}"),
     ):
         records.ledger.entries()
+
+
+def put_back(path: Path) -> None:
+    """Make the database what format 2 was: the same tables without the decisions."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE retraining_decision")
+        db.execute("PRAGMA user_version = 2")
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_database_of_the_format_before_is_upgraded_where_it_is(tmp_path: Path, create: bool) -> None:
+    with Records(tmp_path / "records.db") as records:
+        entries = told(records, 3)
+    put_back(tmp_path / "records.db")
+
+    with Records(tmp_path / "records.db", create=create) as records:
+        assert records.retrainings.decisions("flight_delays") == []
+        assert records.ledger.entries() == entries and records.ledger.verify() == []
+        records.ledger.append(**decision(4))
+    with closing(sqlite3.connect(tmp_path / "records.db")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,) == (3,)
+
+
+def test_processes_that_open_an_older_database_at_once_upgrade_it_once(tmp_path: Path) -> None:
+    with Records(tmp_path / "records.db") as records:
+        told(records, 1)
+    put_back(tmp_path / "records.db")
+
+    both = [start(tmp_path / "records.db", first, first + 5) for first in (0, 3, 5)]
+
+    assert [process.wait(60) for process in both] == [0, 0, 0]
+    with Records(tmp_path / "records.db") as records:
+        assert len(records.ledger.entries()) == 10 and records.ledger.verify() == []
 
 
 def test_what_only_reads_makes_no_database(tmp_path: Path) -> None:

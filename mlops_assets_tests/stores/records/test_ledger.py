@@ -55,6 +55,7 @@ def test_another_decision_under_the_same_name_is_refused(records: Records, chang
 @pytest.mark.parametrize(("change", "said"), [
     ({"kind": "guess"}, f"kind == 'guess', must be one of {KINDS}"),
     ({"kind": "alias"}, "through `set_alias`"),
+    ({"kind": "retrain_requested"}, "through `Records.retrainings`"),
     ({"at": "2013-07-01T10:00:00"}, "must be an ISO 8601 instant with its zone"),
     ({"at": "yesterday"}, "must be an ISO 8601 instant"),
     ({"who": " "}, "who == ' ', must be a text that says something"),
