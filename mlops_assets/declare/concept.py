@@ -25,7 +25,9 @@ class ConceptPolicy:
     alarm within so many labels. Outcomes of one `block` share a storm: evidence is thinned by how much more the
     validation's blocks wobble than independent rows would (None: outcomes are independent).
     `labelled`: a cohort is judged when this share of its outcomes is known. `calibration`: predicted against actual
-    means that lie this far apart, beyond the chance of blocks, are worth a look (None: never).
+    means that lie this far apart, beyond the chance of blocks, are worth a look (None: never); `miscalibrated`: so far
+    apart that it is concept drift. Both are in the label's unit, and need no reference level: a model that was made
+    in bad weeks cannot hide behind them.
 
     >>> ConceptPolicy(loss="error").patience
     20000
@@ -41,6 +43,7 @@ class ConceptPolicy:
     labelled: float = 0.90  # early labels are biased: of a true 10 % of errors, 17 % among the first that arrive
     min_rows: int = 500
     calibration: float | None = 0.05
+    miscalibrated: float | None = None
 
     def __post_init__(self) -> None:
         where = "ConceptPolicy"
@@ -63,8 +66,13 @@ class ConceptPolicy:
             raise refuse(where, "labelled", self.labelled, "must lie in (0, 1]", "e.g. 0.9")
         if self.block is not None and (self.block < _DAY or self.block % _DAY):
             raise refuse(where, "block", self.block, "must be a whole number of days >= 1", "e.g. days(1), or None")
-        if self.calibration is not None and not (math.isfinite(self.calibration) and self.calibration > 0):
-            raise refuse(where, "calibration", self.calibration, "must be a finite number above 0", "or None")
+        for name in ("calibration", "miscalibrated"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise refuse(where, name, value, "must be a finite number above 0", "in the label's unit, or None")
+        if self.miscalibrated is not None and self.calibration is not None and self.miscalibrated < self.calibration:
+            rule = f"must not be below calibration == {self.calibration}"
+            raise refuse(where, "miscalibrated", self.miscalibrated, rule, "what is drift is worth a look, too")
 
     @property
     def bound(self) -> float:
