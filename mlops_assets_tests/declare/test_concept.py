@@ -66,5 +66,5 @@ def test_a_cooldown_shorter_than_the_labels_take_is_refused() -> None:
 def test_a_loss_of_another_task_is_refused() -> None:
     from dataclasses import replace
 
-    with pytest.raises(DeclarationError, match=r"concept\.loss"):
+    with pytest.raises(DeclarationError, match=r"concept: loss"):
         replace(tiny.use_case(), concept=ConceptPolicy(loss="absolute", most=1.0))
