@@ -12,11 +12,12 @@
 | MLFLOW_TRACKING_URI | MLflow tracker and registry | SQLite in `$MLOPS_DATA/mlflow` |
 | MLFLOW_UI | where MLflow's pages are served, for links | the tracker if it is a server, else `mlflow ui`'s port |
 | MLOPS_DAGSTER_UI | where Dagster's pages are served, for links | `dagster dev`'s port |
+| MLOPS_NOTIFY | whom alerts are sent to: the `http(s)://` address of a webhook | none: the log |
 | DAGSTER_HOME | Dagster's instance | `$MLOPS_DATA/dagster` |
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,7 @@ class Settings:
     tracker_ui: str
     dagster_ui: str
     dagster_home: Path
+    notify: str = field(repr=False)  # may hold a secret
 
 
 def settings(environ: Mapping[str, str]) -> Settings:
@@ -61,6 +63,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         dagster_ui=(environ.get("MLOPS_DAGSTER_UI") or "http://127.0.0.1:3000").rstrip("/"),
         artifacts=(data / "mlflow" / "artifacts").as_uri(),
         dagster_home=Path(environ.get("DAGSTER_HOME") or data / "dagster").absolute(),
+        notify=environ.get("MLOPS_NOTIFY", ""),
     )
 
 
