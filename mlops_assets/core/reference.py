@@ -10,6 +10,7 @@ from mlops_assets.core.profile import ReferenceProfile, build_profile
 from mlops_assets.core.scoring import Scorer
 from mlops_assets.declare import Kind, UseCase
 from mlops_assets.declare.drift import Monitored
+from mlops_assets.declare.features import AtRequest, Feature
 
 PREDICTION = "prediction"  # the score is always one of the watched columns
 
@@ -20,11 +21,16 @@ def monitored(use_case: UseCase) -> list[Monitored]:
     watched = [
         Monitored(
             name=f.name, kind="category" if use_case.kind_of(f) in text else "numeric", unit=f.unit,
-            stable=f.stable, critical=f.critical,
+            stable=f.stable, critical=f.critical, feed=_feed(f),
         )
         for f in use_case.model_features
     ]  # fmt: skip
     return [*watched, Monitored(name=PREDICTION, kind="numeric", unit=use_case.label.unit)]
+
+
+def _feed(feature: Feature) -> str:
+    """The join that fills a feature; of one computed from the request's own row there is none."""
+    return "" if isinstance(feature, AtRequest) else f"{feature.table} by {', '.join(feature.key)}"
 
 
 def scored(use_case: UseCase, frame: pd.DataFrame, scorer: Scorer) -> pd.DataFrame:

@@ -18,6 +18,7 @@ class Monitored:
     """One watched column. `stable`: a schedule or static fact, whose drift means a broken feed, never a retrain.
 
     `critical`: its drift alone is reason to act. `unit` is shown beside every number of the column ("" = no unit).
+    `feed`: what fills it ("planes by tailnum"); columns of one feed that go missing together are one fault.
     Raises DeclarationError for an empty name, an unknown kind, or a column that is both stable and critical.
 
     >>> Monitored(name="distance", kind="numeric", unit="mile", stable=True).kind
@@ -29,6 +30,7 @@ class Monitored:
     unit: str = ""
     stable: bool = False
     critical: bool = False
+    feed: str = ""
 
     def __post_init__(self) -> None:
         where = f"Monitored({self.name!r})"
@@ -74,13 +76,28 @@ class DriftPolicy:
     # The largest of 8 healthy windows is exceeded by the next one time in 9; with fewer, thresholds are guesses.
     min_reference_windows: int = 8
 
+    # Feed faults: what no reference window came near. Every bound is met by a lower confidence bound of the share.
+    # Missing: of the values that are usually there, this share is gone. In the shipped year the worst healthy week of
+    # 27 columns lost 11 %, a blizzard's; a feed that drops 30 % of a column's values passes .15 in every one of them.
+    fault_missing: float = 0.15
+    # ... and beyond so many robust sd of the reference's windows: a null that means "no gust" comes and goes with the
+    # weather (39 % .. 91 % of a week), and 4.5 sd above its usual share is still a calm week.
+    fault_missing_sd: float = 6.0
+    # Stuck: one value's share rose by this much. In the year's 45 weeks no value of 28 columns rose by more than .34.
+    fault_stuck: float = 0.40
+    # Or what is left beside the missing, or beside one value, fell to this part of the least it ever was.
+    fault_rest: float = 0.10
+    # Scale of a column that may drift: ten times larger or smaller; a week of storms made delays 3.9 times as large.
+    fault_scale: float = 10.0
+
     def __post_init__(self) -> None:
         where = "DriftPolicy"
-        for name in ("floor", "watch", "stable_watch", "stable_alarm", "calibration"):
+        for name in ("floor", "watch", "stable_watch", "stable_alarm", "calibration", "fault_missing_sd"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise refuse(where, name, value, "must be a finite number above 0", "see the default")
-        for name in ("alpha", "ks", "min_completeness", "table_score"):
+        shares = ("alpha", "ks", "min_completeness", "table_score", "fault_missing", "fault_stuck", "fault_rest")
+        for name in shares:
             value = getattr(self, name)
             if not 0 < value <= 1 or (name in ("alpha", "ks") and value == 1):
                 raise refuse(where, name, value, "must lie in (0, 1]; alpha and ks below 1", "see the default")
@@ -91,6 +108,8 @@ class DriftPolicy:
         if self.calibration < 1:
             rule = "must be >= 1: below it the reference would alarm on itself"
             raise refuse(where, "calibration", self.calibration, rule, "see the default")
+        if not (math.isfinite(self.fault_scale) and self.fault_scale > 1):
+            raise refuse(where, "fault_scale", self.fault_scale, "must be a finite factor above 1", "see the default")
         for low, high in (("watch", "floor"), ("stable_watch", "stable_alarm")):
             if getattr(self, low) > getattr(self, high):
                 rule = f"must not exceed {high} == {getattr(self, high)}"

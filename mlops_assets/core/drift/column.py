@@ -19,7 +19,7 @@ class ColumnDrift:
     `psi` is bias-corrected, `psi_raw` as computed, `threshold` and `watch_level` the column's own (nats); `ratio` =
     psi / threshold; `js` base 2; `w1_sd` >= 0 and the signed `shift_sd` in robust sd of the reference. `verdict` is
     PSI's at the table's false discovery rate; `watch`: past the watch level; `psi_verdict`, `ks_verdict`, `js_verdict`
-    each measure alone.
+    each measure alone. `fault`: the kind of feed fault the column is in ("" = none), and it counts for nothing else.
     """
 
     name: str
@@ -52,6 +52,7 @@ class ColumnDrift:
     below_min: float | None
     above_max: float | None
     sentence: str
+    fault: str = ""
 
     @property
     def judgeable(self) -> Judgeable:
@@ -64,6 +65,7 @@ class ColumnDrift:
             stable=self.stable,
             critical=self.critical,
             prediction=self.prediction,
+            fault=bool(self.fault),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One column measured: every figure of reference against window, before anything is judged together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -15,13 +15,14 @@ from mlops_assets.core.profile.records import ColumnProfile
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Figures of one column; every share is of all rows of its side, in 0 .. 1.
+    """Figures of one column; every share is of all rows of its side, in 0 .. 1. `live`: the window's rows as counted.
 
     `psi_raw`, `psi` (nats; without the part sampling adds); `bins`: those in use; `ks`, `js_distance` 0 .. 1;
     `moved` in robust sd; `at_threshold`, `at_watch`: the PSI judged at the column's two levels. None: no such figure,
     for want of live rows, or because a category has no order.
     """
 
+    live: Tally = field(compare=False)
     missing_reference: float
     psi_raw: float | None = None
     psi: float | None = None
@@ -47,7 +48,7 @@ def measure(profile: ColumnProfile, column: pd.Series, *, alpha: float) -> Measu
     reference, live = profile.tally, profile.bins.tally(profile.name, column)
     missing_reference = float(reference.bins[-1] / reference.rows)
     if not live.rows:
-        return Measured(missing_reference=missing_reference)
+        return Measured(live=live, missing_reference=missing_reference)
     raw = psi(reference.bins, live.bins)
     noise, bins = sampling_noise(reference.bins, live.bins)
     divergence = js_divergence(reference.bins, live.bins)
@@ -56,6 +57,7 @@ def measure(profile: ColumnProfile, column: pd.Series, *, alpha: float) -> Measu
     js = judge_js(divergence, noise=noise, bins=bins, threshold=profile.threshold, alpha=alpha)
     figures = _of_numbers(profile, profile.bins, live, alpha) if isinstance(profile.bins, NumericBins) else _OfNumbers()
     return Measured(
+        live=live,
         psi_raw=raw,
         psi=max(0.0, raw - (bins - 1) * noise),
         bins=bins,

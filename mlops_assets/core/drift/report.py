@@ -3,14 +3,15 @@
 Measures every column once, judges them together, says it in sentences. Reads no training rows.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from mlops_assets.core.drift.column import ColumnDrift, column_drift, frame_of
-from mlops_assets.core.drift.faults import Fault
+from mlops_assets.core.drift.faults import Fault, Look, find_faults
 from mlops_assets.core.drift.measured import Measured, measure
 from mlops_assets.core.drift.table import (
     Completeness,
@@ -22,7 +23,7 @@ from mlops_assets.core.drift.table import (
     weights_of,
 )
 from mlops_assets.core.drift.verdict import Verdict
-from mlops_assets.core.profile.columns import Frame, column_of
+from mlops_assets.core.profile.columns import Frame, column_of, numbers
 from mlops_assets.core.profile.records import ReferenceProfile
 from mlops_assets.core.signals import Data, Prediction
 from mlops_assets.declare.drift import DriftPolicy
@@ -33,14 +34,15 @@ from mlops_assets.declare.errors import DataError
 class DriftReport:
     """A window judged. `columns` are ranked by psi / threshold, the worst first; `score` is 0 .. 1.
 
-    `quality_alarms`: stable columns that moved, a broken feed rather than a changed world.
+    `faults`: feeds that are broken, whatever else drifted; `quality_alarms`: the stable columns that moved, which are
+    faults too.
     """
 
     verdict: TableVerdict
     score: float
     sentence: str
     reasons: tuple[str, ...]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Fault, ...]
     quality_alarms: tuple[str, ...]
     rows: int
     completeness: Completeness
@@ -51,8 +53,8 @@ class DriftReport:
 
     @property
     def drifted(self) -> tuple[str, ...]:
-        """Columns that drifted and are not stable facts, the worst first."""
-        return tuple(c.name for c in self.columns if c.verdict is Verdict.DRIFT and not c.stable)
+        """Columns that drifted, the worst first: neither stable facts nor in a feed fault."""
+        return tuple(c.name for c in self.columns if c.verdict is Verdict.DRIFT and not (c.stable or c.fault))
 
     def column(self, name: str) -> ColumnDrift:
         """The row of one column. Raises DataError when it is not in the report."""
@@ -68,12 +70,13 @@ class DriftReport:
     @property
     def data(self) -> Data:
         """What the report says of the inputs."""
-        return signals_of(self.to_json())[0]
+        return Data.FAULT if self.faults else _DATA[self.verdict]
 
     @property
     def prediction(self) -> Prediction:
         """What the report says of the model's answers."""
-        return signals_of(self.to_json())[1]
+        scores = [column.verdict for column in self.columns if column.prediction]
+        return _PREDICTION[scores[0]] if scores else Prediction.UNKNOWN
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, lists, strings and finite numbers, for metadata and the store."""
@@ -158,10 +161,13 @@ def drift_report(
         )
         for column in profile.columns
     ]
+    faults = () if short else _faults(profile, columns, live, measured, policy)
+    kinds = {name: fault.kind.value for fault in faults for name in fault.columns}
+    columns = [replace(column, fault=kinds.get(column.name, "")) for column in columns]
     if short:
         judged = Judgement(TableVerdict.INCONCLUSIVE, 0.0, short)
     else:
-        judged = judge_table([column.judgeable for column in columns], policy)
+        judged = judge_table([column.judgeable for column in columns], policy, [fault.sentence for fault in faults])
     if not profile.calibrated:
         judged = judged.with_reason(
             f"thresholds are uncalibrated: {len(profile.windows)} reference windows of the "
@@ -173,6 +179,7 @@ def drift_report(
         score=judged.score,
         sentence=judged.sentence,
         reasons=judged.reasons,
+        faults=faults,
         quality_alarms=tuple(c.name for c in ranked if c.stable and c.verdict is Verdict.DRIFT),
         rows=rows,
         completeness=completeness,
@@ -180,6 +187,29 @@ def drift_report(
         reference_windows=len(profile.windows),
         calibrated=profile.calibrated,
         columns=tuple(ranked),
+    )
+
+
+def _faults(
+    profile: ReferenceProfile,
+    columns: Sequence[ColumnDrift],
+    live: Mapping[str, pd.Series],
+    measured: Mapping[str, Measured],
+    policy: DriftPolicy,
+) -> tuple[Fault, ...]:
+    """Of the inputs alone: a score that hangs or vanishes is the model's doing, not a feed's."""
+    return find_faults(
+        Look(
+            profile=profile.column(column.name),
+            live=measured[column.name].live,
+            moved=column.verdict is Verdict.DRIFT,
+            said=column.sentence,
+            read=partial(numbers, column.name, live[column.name]),
+            policy=policy,
+            level=policy.alpha / 2 / len(columns),
+        )
+        for column in columns
+        if not column.prediction
     )
 
 

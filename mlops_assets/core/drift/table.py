@@ -50,7 +50,7 @@ class Completeness:
 class Judgeable:
     """What the table's rule needs of one column. `weight`: its share of the importance, 0 .. 1.
 
-    `watch`: the column is past its watch level; `prediction`: it is the model's own score.
+    `watch`: the column is past its watch level; `prediction`: it is the model's own score; `fault`: its feed is broken.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Judgeable:
     stable: bool = False
     critical: bool = False
     prediction: bool = False
+    fault: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,19 +133,19 @@ def weights_of(importances: Mapping[str, float] | None, names: Sequence[str], pr
     return {name: given.get(name, 0.0) / total if total else 0.0 for name in names}
 
 
-def judge_table(columns: Sequence[Judgeable], policy: DriftPolicy) -> Judgement:
-    """The window's verdict, coverage being sufficient.
+def judge_table(columns: Sequence[Judgeable], policy: DriftPolicy, faults: Sequence[str] = ()) -> Judgement:
+    """The window's verdict, coverage being sufficient. `faults`: one sentence per feed fault.
 
     ACT: the drifted columns carry `table_score` of the importance, or a critical column or the score drifts.
-    WATCH: less than that drifted, or a stable column raises a data-quality alarm, or columns past their watch level
-    carry `table_score`. INCONCLUSIVE: nothing is proven, and the undecided could still make it ACT. Else QUIET.
-    Stable columns never make it ACT.
+    WATCH: less than that drifted, or columns past their watch level carry `table_score`.
+    INCONCLUSIVE: nothing is proven, and the undecided could still make it ACT. Else QUIET.
+    Stable columns and columns in a fault never count. With a fault it is WATCH and no more: what a broken feed did to
+    the other columns and to the score cannot be told from the world.
     """
-    moving = [column for column in columns if not column.stable]
+    moving = [column for column in columns if not (column.stable or column.fault)]
     drifted = [column for column in moving if column.verdict is Verdict.DRIFT]
     undecided = [column for column in moving if column.verdict is Verdict.INSUFFICIENT_DATA]
     watched = [column for column in moving if column.watch]
-    alarms = [column for column in columns if column.stable and column.verdict is Verdict.DRIFT]
     score, open_score, watch_score = map(_weight, (drifted, undecided, watched))
     bound = f"{policy.table_score:.2f}"
 
@@ -155,20 +156,29 @@ def judge_table(columns: Sequence[Judgeable], policy: DriftPolicy) -> Judgement:
     act += [f"the prediction score {column.name!r} drifted" for column in drifted if column.prediction]
     if reached(score):
         act.insert(0, f"{_names(drifted)} drifted, with {score:.2f} of the importance, the bound is {bound}")
-    alarm = [f"data-quality alarm: {_names(alarms)} moved though declared stable, look at the feed"] if alarms else []
+    if faults:
+        return Judgement(TableVerdict.WATCH, score, (_check_the_feed(faults), *map(_not_acted_on, act)))
     if act:
-        return Judgement(TableVerdict.ACT, score, tuple(act + alarm))
-    watch = list(alarm)
+        return Judgement(TableVerdict.ACT, score, tuple(act))
     if drifted:
-        watch.append(f"{_names(drifted)} drifted, with {score:.2f} of the importance, less than {bound}")
-    elif reached(watch_score):
-        watch.append(f"{_names(watched)} past the watch level, with {watch_score:.2f} of the importance")
-    if watch:
-        return Judgement(TableVerdict.WATCH, score, tuple(watch))
+        reason = f"{_names(drifted)} drifted, with {score:.2f} of the importance, less than {bound}"
+        return Judgement(TableVerdict.WATCH, score, (reason,))
+    if reached(watch_score):
+        reason = f"{_names(watched)} past the watch level, with {watch_score:.2f} of the importance"
+        return Judgement(TableVerdict.WATCH, score, (reason,))
     tips = [column for column in undecided if column.critical or column.prediction]
     if tips or reached(score + open_score):
         return Judgement(TableVerdict.INCONCLUSIVE, score, (_undecided(undecided, open_score),))
     return Judgement(TableVerdict.QUIET, score, (f"no column drifted; undecided columns carry {open_score:.2f}",))
+
+
+def _check_the_feed(faults: Sequence[str], most: int = 3) -> str:
+    more = f"; and {len(faults) - most} more" if len(faults) > most else ""
+    return f"check the feed: {'; '.join(faults[:most])}{more}"
+
+
+def _not_acted_on(reason: str) -> str:
+    return f"{reason}: not acted on while a feed is broken"
 
 
 def _undecided(columns: Sequence[Judgeable], weight: float) -> str:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _REFERENCE = "#b0b0b0"
 # Okabe and Ito's colours, told apart with any colour vision.
-_DRIFT, _ALARM, _WATCH, _CALM, _OPEN = "#d55e00", "#cc79a7", "#e69f00", "#0072b2", "#56b4e9"
+_DRIFT, _FAULT, _WATCH, _CALM, _OPEN = "#d55e00", "#cc79a7", "#e69f00", "#0072b2", "#56b4e9"
 _MEANING = {
     _DRIFT: "drifted",
-    _ALARM: "data-quality alarm (declared stable)",
+    _FAULT: "feed fault",
     _WATCH: "past its watch level",
     _CALM: "stable",
     _OPEN: "too few rows to tell",
@@ -131,8 +131,10 @@ def _root(ratio: npt.ArrayLike) -> Floats:
 
 
 def _colour(row: ColumnDrift) -> str:
+    if row.fault:
+        return _FAULT
     if row.verdict is Verdict.DRIFT:
-        return _ALARM if row.stable else _DRIFT
+        return _DRIFT
     if row.watch:
         return _WATCH
     return _CALM if row.verdict is Verdict.STABLE else _OPEN
@@ -145,7 +147,8 @@ def _name(row: ColumnDrift) -> str:
 
 def _figures(row: ColumnDrift) -> str:
     """The figures beside a bar: PSI and its threshold, how far it moved, and a surge of missing rows."""
-    said = f"PSI {row.psi or 0.0:.2f} / {row.threshold:.2f}"
+    said = f"{row.fault}: " if row.fault else ""
+    said += f"PSI {row.psi or 0.0:.2f} / {row.threshold:.2f}"
     if row.shift_sd is not None and abs(row.shift_sd) >= 0.05:
         said += f", {row.shift_sd:+.1f} sd"
     if abs((row.missing_live or 0.0) - row.missing_reference) >= 0.05:

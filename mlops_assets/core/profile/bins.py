@@ -107,6 +107,11 @@ class CategoryBins:
 Bins = NumericBins | CategoryBins
 
 
+def held_cells(bins: Bins, tally: Tally) -> Ints:
+    """Counts (..., values) of what one value can hold: cells of numbers, bins of named categories."""
+    return tally.cells if isinstance(bins, NumericBins) else tally.bins[..., : len(bins.names)]
+
+
 def infinite(name: str, count: int) -> DataError:
     """The error of a column that holds infinities."""
     return DataError(

@@ -12,9 +12,11 @@ import pandas as pd
 
 from mlops_assets.core.drift.ks import ks_distance
 from mlops_assets.core.drift.psi import corrected_psi
-from mlops_assets.core.profile.binning import binned_categories, binned_numbers
+from mlops_assets.core.profile.binning import Binned, binned_categories, binned_numbers
+from mlops_assets.core.profile.bins import NumericBins, Tally, held_cells
 from mlops_assets.core.profile.columns import Frame, Ints, column_of
 from mlops_assets.core.profile.records import ColumnProfile, ReferenceProfile
+from mlops_assets.core.profile.sizes import size_of
 from mlops_assets.declare.drift import DriftPolicy, Monitored
 from mlops_assets.declare.errors import DataError, DeclarationError
 
@@ -80,6 +82,7 @@ def _profiled(
         strayed.append((corrected_psi(counts - binned.by_window[at], binned.met[at]), windows[at]))
         ks.append(ks_distance(cells - binned.cells[at], binned.cells[at]) or 0.0)
     restlessness, restless_window = max(strayed, default=(0.0, None))
+    held = _held(binned, np.flatnonzero(large))
     return ColumnProfile(
         name=column.name,
         kind=column.kind,
@@ -98,4 +101,36 @@ def _profiled(
         threshold=0.0,
         watch_level=0.0,
         ks_threshold=0.0,
+        missing_by_window=tuple((binned.by_window[large, -1] / binned.by_window[large].sum(axis=1)).tolist()),
+        held_most=max((share for share, _ in held), default=1.0),
+        rise_most=max((rise for _, rise in held), default=1.0),
+        sizes=_sizes(binned, np.flatnonzero(large)),
+        feed=column.feed,
     ).judged_by(policy)
+
+
+def _held(binned: Binned, windows: Ints) -> list[tuple[float, float]]:
+    """Per window: the largest share of its rows that one value holds, and the most a value's share is above the rest's.
+
+    Of numbers a cell of the sketch stands for a value. Nothing to say with fewer than two windows.
+    """
+    counts = held_cells(binned.bins, Tally(binned.by_window, binned.cells))
+    rows, total = binned.by_window.sum(axis=1), counts.sum(axis=0)
+    found = []
+    for at in windows.tolist() if len(rows) > 1 else []:
+        share = counts[at] / rows[at]
+        others = (total - counts[at]) / (rows.sum() - rows[at])
+        found.append((float(share.max(initial=0.0)), float((share - others).max(initial=0.0))))
+    return found
+
+
+def _sizes(binned: Binned, windows: Ints) -> tuple[float, float] | None:
+    """The least and the largest size of one window, in sizes of all the others; None without a comparison."""
+    if not isinstance(binned.bins, NumericBins):
+        return None
+    total, ratios = binned.cells.sum(axis=0), []
+    for at in windows.tolist():
+        own, others = (size_of(binned.bins, cells) for cells in (binned.cells[at], total - binned.cells[at]))
+        if own is not None and others:
+            ratios.append(own / others)
+    return (min(ratios), max(ratios)) if ratios else None

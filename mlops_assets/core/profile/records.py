@@ -14,7 +14,8 @@ from mlops_assets.core.profile.bins import Bins, CategoryBins, NumericBins, Tall
 from mlops_assets.declare.drift import ColumnKind, DriftPolicy
 from mlops_assets.declare.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
+READS = (1, 2)  # 1 knew nothing of feed faults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,12 @@ class ColumnProfile:
     `restlessness` (nats): the largest PSI of one reference window against all others, met in `restless_window` (None:
     fewer than two windows); `ks_restlessness`: the same for KS. `threshold`, `watch_level` (nats) and `ks_threshold`
     follow from them by the policy of the day it was built.
+
+    What feed faults are measured against, of the same windows: `missing_by_window`: the share missing in each, 0 .. 1
+    (empty: not recorded); `held_most`: the largest share of one window that one value held; `rise_most`: the most one
+    value's share rose above what it is in the others; `sizes`: the least and the largest size of a window over the
+    others' (`profile.sizes`; None: not recorded, or no numbers). As left out by format 1, nothing is beyond them.
+    `feed`: what fills the column.
     """
 
     name: str
@@ -44,6 +51,11 @@ class ColumnProfile:
     threshold: float
     watch_level: float
     ks_threshold: float
+    missing_by_window: tuple[float, ...] = ()
+    held_most: float = 1.0
+    rise_most: float = 1.0
+    sizes: tuple[float, float] | None = None
+    feed: str = ""
 
     @cached_property
     def tally(self) -> Tally:
@@ -104,10 +116,10 @@ class ReferenceProfile:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "ReferenceProfile":
-        """The record that `to_json` wrote. Raises DataError for another format."""
-        if document.get("format") != FORMAT:
+        """The record that `to_json` wrote, now or in format 1. Raises DataError for another format."""
+        if document.get("format") not in READS:
             raise DataError(
-                f"reference profile: format == {document.get('format')!r}, this version reads {FORMAT}: "
+                f"reference profile: format == {document.get('format')!r}, this version reads {READS}: "
                 "train again, or read it with the version that wrote it."
             )
         fields = {name: value for name, value in document.items() if name != "format"}
@@ -119,8 +131,8 @@ def _column(document: Mapping[str, Any]) -> ColumnProfile:
     written: dict[str, Any] = dict(document["bins"])
     written |= {name: tuple(value) for name, value in written.items() if isinstance(value, list | tuple)}
     bins: Bins = NumericBins(**written) if document["kind"] == "numeric" else CategoryBins(**written)
-    read = {"bins": bins, "counts": tuple(document["counts"]), "cells": tuple(document["cells"])}
-    return ColumnProfile(**{**document, **read})
+    listed = {name: tuple(value) for name, value in document.items() if isinstance(value, list | tuple)}
+    return ColumnProfile(**{**document, **listed, "bins": bins})
 
 
 def _listed(value: Any) -> Any:

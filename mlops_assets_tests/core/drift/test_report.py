@@ -54,14 +54,14 @@ def test_a_real_shift_is_acted_on_and_said_in_standard_deviations(profile: Refer
     assert "'temp' [degF] drifted: PSI" in temp.sentence
 
 
-def test_a_mile_read_as_a_kilometre_is_a_data_quality_alarm_and_never_a_retrain(profile: ReferenceProfile) -> None:
+def test_a_mile_read_as_a_kilometre_is_a_feed_fault_and_never_a_retrain(profile: ReferenceProfile) -> None:
     report = judged(profile, healthy().assign(distance=lambda rows: rows["distance"] * 1.609344))
 
     assert report.verdict is TableVerdict.WATCH
     assert report.quality_alarms == ("distance",)
     assert report.drifted == ()
-    assert "data-quality alarm" in report.sentence
-    assert "unit" in report.column("distance").sentence
+    assert report.sentence == ("WATCH: check the feed: 'distance' [mile]: values x 1.609, as if in kilometres.")
+    assert report.column("distance").fault == "unit"
 
 
 def test_a_surge_of_nulls_is_found_and_points_at_the_feed(profile: ReferenceProfile) -> None:
@@ -124,7 +124,7 @@ def test_row_order_and_array_type_change_nothing(profile: ReferenceProfile) -> N
 
 
 def test_importances_decide_what_a_drift_is_worth(profile: ReferenceProfile) -> None:
-    window = healthy().assign(hour=5.0)
+    window = healthy().assign(hour=lambda rows: rows["hour"] / 2)
     light = drift_report(profile, window, policy=POLICY, importances={"temp": 9.0, "hour": 1.0}, completeness=FULL)
 
     assert light.verdict is TableVerdict.WATCH

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlops_assets.core.drift.table import (
     Completeness,
@@ -32,7 +34,8 @@ CALM = column("calm", Verdict.STABLE, 0.9)
         (column("x", Verdict.DRIFT, 0.19), TableVerdict.WATCH),
         (column("x", Verdict.DRIFT, 0.0, critical=True), TableVerdict.ACT),
         (column("x", Verdict.DRIFT, 0.0, prediction=True), TableVerdict.ACT),
-        (column("x", Verdict.DRIFT, 0.9, stable=True), TableVerdict.WATCH),
+        (column("x", Verdict.DRIFT, 0.9, stable=True), TableVerdict.QUIET),
+        (column("x", Verdict.DRIFT, 0.9, fault=True), TableVerdict.QUIET),
         (column("x", Verdict.STABLE, 0.3, watch=True), TableVerdict.WATCH),
         (column("x", Verdict.STABLE, 0.1, watch=True), TableVerdict.QUIET),
         (column("x", Verdict.STABLE, 0.3), TableVerdict.QUIET),
@@ -48,6 +51,40 @@ def test_one_moving_column_among_calm_ones(moving: Judgeable, expected: TableVer
 
     assert judged.verdict is expected
     assert judged.sentence.startswith(expected.value)
+
+
+verdicts, weights = st.sampled_from(Verdict), st.floats(0, 1)
+columns = st.lists(
+    st.builds(
+        Judgeable,
+        name=st.sampled_from("abcdef"),
+        verdict=verdicts,
+        watch=st.booleans(),
+        weight=weights,
+        stable=st.booleans(),
+        critical=st.booleans(),
+        prediction=st.booleans(),
+        fault=st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+@given(columns, st.lists(st.just("'x': 40 % missing"), min_size=1, max_size=5))
+def test_a_fault_makes_it_watch_whatever_else_drifted(judged: list[Judgeable], faults: list[str]) -> None:
+    with_fault, without = (judge_table(judged, DriftPolicy(), told) for told in (faults, []))
+
+    assert with_fault.verdict is TableVerdict.WATCH
+    assert with_fault.score == without.score
+    assert with_fault.sentence.startswith("WATCH: check the feed: 'x': 40 % missing")
+    assert ("not acted on while a feed is broken" in with_fault.sentence) == (without.verdict is TableVerdict.ACT)
+
+
+@given(columns, verdicts)
+def test_a_column_in_a_fault_counts_for_nothing(judged: list[Judgeable], verdict: Verdict) -> None:
+    broken = column("broken", verdict, 1.0, fault=True, critical=True)
+
+    assert judge_table([*judged, broken], DriftPolicy()) == judge_table(judged, DriftPolicy())
 
 
 def test_three_fifteenths_reach_a_fifth_in_spite_of_rounding() -> None:

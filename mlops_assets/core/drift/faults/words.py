@@ -1,4 +1,4 @@
-"""Feed faults: what a broken feed looks like, told apart from a world that changed."""
+"""What a feed fault is, as reports and stores carry it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class FaultKind(Enum):
-    """What is wrong with a feed."""
+    """What is wrong with a feed. MOVED: a column declared stable moved, and nothing more specific fits."""
 
     MISSING = "missing"
     JOIN = "join"

@@ -1,0 +1,113 @@
+"""Values in another unit: multiplied by a constant, perhaps with an offset.
+
+Three kinds of evidence, none of which a changed world gives: a column declared stable moved and is itself again once a
+conversion is undone; a column of round values has left them all, and is back on them once it is undone; or the values
+are ten times as large or small, and far beyond what any window of the reference did.
+"""
+
+import math
+
+import numpy as np
+
+from mlops_assets.core.drift.faults.conversions import Conversion, conversions_of
+from mlops_assets.core.drift.faults.fitting import apart, on_points, usual_point
+from mlops_assets.core.drift.faults.looking import Look, at_least
+from mlops_assets.core.drift.faults.words import Fault, FaultKind
+from mlops_assets.core.profile.sizes import size_of
+
+_ROUND = 0.95  # of the reference's rows beside the most frequent value: its values are a lattice the sketch holds whole
+_OFF = 0.5  # of the window's rows are none of them
+_BACK = 0.9  # of the rows are, once the conversion is undone
+_BETTER = 3.0  # a conversion that explains a move leaves at most a third of it
+_LEFT = 0.05  # of the rows outside the reference's range: its size is no longer seen in the sketch
+
+
+def rescaled(look: Look) -> Fault | None:
+    """The fault, if the values of a numeric column came in another unit or scale; named when the factor is known."""
+    if not look.numeric or not look.live.cells.any() or not look.profile.tally.cells.any():
+        return None
+    found = _of_stable(look) if look.profile.stable else _off_the_lattice(look) or _far_in_size(look)
+    return None if found is None else Fault(
+        columns=(look.profile.name,), kind=FaultKind.UNIT, sentence=f"{look.name}: {found}"
+    )  # fmt: skip
+
+
+def _of_stable(look: Look) -> str | None:
+    if not look.moved:
+        return None
+    known = _best(look)
+    if known is not None and _explains(look, known):
+        return known.sentence
+    factor = _factor(look)
+    if factor is None or not _explains(look, Conversion("", factor)):
+        return None
+    return f"scale x {factor:.3g}, no known change of unit"
+
+
+def _explains(look: Look, known: Conversion) -> bool:
+    """The column is within its threshold again, and far nearer than as it came."""
+    left = apart(look, known.undone(look.values))
+    return left <= look.profile.threshold and left * _BETTER <= apart(look, look.values)
+
+
+def _best(look: Look) -> Conversion | None:
+    """The known conversion after which least is left; the first of equals."""
+    return min(
+        conversions_of(look.profile.unit), key=lambda known: apart(look, known.undone(look.values)), default=None
+    )
+
+
+def _off_the_lattice(look: Look) -> str | None:
+    """A column whose values are all among a few hundred, and now are not: converted, if a conversion leads back."""
+    if _off(look, look.profile.tally.cells)[0] > 1 - _ROUND:
+        return None
+    share, rows = _off(look, look.live.cells)
+    if at_least(round(share * rows), rows, look.level) <= _OFF or on_points(look, look.values) > _OFF:
+        return None
+    backs = [(on_points(look, known.undone(look.values)), known) for known in conversions_of(look.profile.unit)]
+    share_back, known = max(backs, key=lambda back: back[0], default=(0.0, Conversion("", 1.0)))
+    return known.sentence if share_back >= _BACK else None
+
+
+def _off(look: Look, cells: np.ndarray) -> tuple[float, int]:
+    """The share of rows on no point of the sketch, and the rows it is of: those beside the reference's usual value."""
+    beside = int(cells.sum() - cells[2 * usual_point(look) + 1])
+    return (float(cells[0::2].sum() / beside) if beside else 0.0), beside
+
+
+def _far_in_size(look: Look) -> str | None:
+    """Ten times as large or small, and beyond 1.5 x (in logarithms) what any window of the reference was."""
+    seen, reference = size_of(look.bins, look.live.cells), size_of(look.bins, look.profile.tally.cells)
+    if look.profile.sizes is None or not seen or not reference:
+        return None
+    outside = (look.live.cells[0] + look.live.cells[-1]) / look.live.cells.sum()
+    if outside < _LEFT and seen * look.policy.fault_scale > reference:
+        return None  # neither larger than the sketch shows, nor small
+    factor = _factor(look)
+    if factor is None or not _beyond(factor, look):
+        return None
+    known = _best(look)
+    if known is not None and abs(math.log(factor / known.factor)) < math.log(_natural(look, factor)):
+        return known.sentence
+    return f"scale x {factor:.3g}, no known change of unit"
+
+
+def _factor(look: Look) -> float | None:
+    """Live size over the reference's, both without their extremes; None when the window is all zero."""
+    reference = size_of(look.bins, look.profile.tally.cells)
+    inner = look.values[1:-1] if len(look.values) > 2 else look.values  # without half a percent at either end
+    size = float(np.abs(inner).mean()) if len(inner) else 0.0
+    return size / reference if size and reference else None
+
+
+def _beyond(factor: float, look: Look) -> bool:
+    natural = _natural(look, factor)
+    return abs(math.log(factor)) > max(math.log(look.policy.fault_scale), look.policy.calibration * math.log(natural))
+
+
+def _natural(look: Look, factor: float) -> float:
+    """How many times as large (or, for a factor below 1, as small) a window of the reference was, >= 1."""
+    least, most = look.profile.sizes or (1.0, 1.0)
+    if factor > 1:
+        return max(most, 1.0)
+    return max(1 / least, 1.0) if least else math.inf
