@@ -77,17 +77,18 @@ class DriftPolicy:
     min_reference_windows: int = 8
 
     # Feed faults: what no reference window came near. Every bound is met by a lower confidence bound of the share.
-    # Missing: of the values that are usually there, this share is gone. In the shipped year the worst healthy week of
-    # 27 columns lost 11 %, a blizzard's; a feed that drops 30 % of a column's values passes .15 in every one of them.
+    # Missing: of the values that are usually there, this share is gone. After the first week, which has no history, the
+    # worst of 26 columns is a blizzard's week with 14 %; a feed that drops 30 % of a column's values is past it.
     fault_missing: float = 0.15
     # ... and beyond so many robust sd of the reference's windows: a null that means "no gust" comes and goes with the
-    # weather (39 % .. 91 % of a week), and 4.5 sd above its usual share is still a calm week.
-    fault_missing_sd: float = 6.0
-    # Stuck: one value's share rose by this much. In the year's 45 weeks no value of 28 columns rose by more than .34.
+    # weather (28 % .. 91 % of a week), and 4.2 sd above its usual share is still a calm week.
+    fault_missing_sd: float = 5.0
+    # Stuck: one value's share rose by this much. In the year's 45 weeks no value of 28 columns rose by more than .33.
     fault_stuck: float = 0.40
     # Or what is left beside the missing, or beside one value, fell to this part of the least it ever was.
     fault_rest: float = 0.10
-    # Scale of a column that may drift: ten times larger or smaller; a week of storms made delays 3.9 times as large.
+    # Scale of a column that may drift: ten times larger or smaller; a week of storms made delays 3.9 times as large,
+    # a wet one the rain 8 times.
     fault_scale: float = 10.0
 
     def __post_init__(self) -> None:

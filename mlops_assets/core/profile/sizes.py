@@ -19,15 +19,16 @@ def size_of(bins: NumericBins, cells: Ints) -> float | None:
     rows = int(cells.sum())
     if not rows:
         return None
-    return float((cells * np.abs(_values(bins))).sum() / rows)
+    points = bins.array
+    clipped = np.clip(cell_values(bins), points[bins.low], points[bins.high])
+    return float((cells * np.abs(clipped)).sum() / rows)
 
 
-def _values(bins: NumericBins) -> Floats:
-    """One value per cell, (2 K + 1)."""
+def cell_values(bins: NumericBins) -> Floats:
+    """One value per cell, (2 K + 1): the point, the middle of a gap, the nearest point outside of all."""
     points = bins.array
     values = np.empty(2 * len(points) + 1)
     values[1::2] = points
     values[2:-1:2] = points[:-1] + np.diff(points) / 2
     values[[0, -1]] = points[[0, -1]]
-    clipped: Floats = np.clip(values, points[bins.low], points[bins.high])
-    return clipped
+    return values

@@ -10,9 +10,10 @@ import math
 import numpy as np
 
 from mlops_assets.core.drift.faults.conversions import Conversion, conversions_of
-from mlops_assets.core.drift.faults.fitting import apart, on_points, usual_point
+from mlops_assets.core.drift.faults.fitting import apart, expected, on_points, usual_point
 from mlops_assets.core.drift.faults.looking import Look, at_least
 from mlops_assets.core.drift.faults.words import Fault, FaultKind
+from mlops_assets.core.profile.columns import Floats, Ints
 from mlops_assets.core.profile.sizes import size_of
 
 _ROUND = 0.95  # of the reference's rows beside the most frequent value: its values are a lattice the sketch holds whole
@@ -35,12 +36,18 @@ def rescaled(look: Look) -> Fault | None:
 def _of_stable(look: Look) -> str | None:
     if not look.moved:
         return None
-    known = _best(look)
+    known = min(
+        conversions_of(look.profile.unit), key=lambda known: apart(look, known.undone(look.values)), default=None
+    )
     if known is not None and _explains(look, known):
         return known.sentence
-    factor = _factor(look)
-    if factor is None or not _explains(look, Conversion("", factor)):
-        return None
+    usual = expected(look)
+    told = usual != 0
+    factor = float(np.median(look.values[told] / usual[told])) if told.any() else 0.0
+    return _unknown(factor) if factor and _explains(look, Conversion("", factor)) else None
+
+
+def _unknown(factor: float) -> str:
     return f"scale x {factor:.3g}, no known change of unit"
 
 
@@ -48,13 +55,6 @@ def _explains(look: Look, known: Conversion) -> bool:
     """The column is within its threshold again, and far nearer than as it came."""
     left = apart(look, known.undone(look.values))
     return left <= look.profile.threshold and left * _BETTER <= apart(look, look.values)
-
-
-def _best(look: Look) -> Conversion | None:
-    """The known conversion after which least is left; the first of equals."""
-    return min(
-        conversions_of(look.profile.unit), key=lambda known: apart(look, known.undone(look.values)), default=None
-    )
 
 
 def _off_the_lattice(look: Look) -> str | None:
@@ -69,7 +69,7 @@ def _off_the_lattice(look: Look) -> str | None:
     return known.sentence if share_back >= _BACK else None
 
 
-def _off(look: Look, cells: np.ndarray) -> tuple[float, int]:
+def _off(look: Look, cells: Ints) -> tuple[float, int]:
     """The share of rows on no point of the sketch, and the rows it is of: those beside the reference's usual value."""
     beside = int(cells.sum() - cells[2 * usual_point(look) + 1])
     return (float(cells[0::2].sum() / beside) if beside else 0.0), beside
@@ -83,21 +83,20 @@ def _far_in_size(look: Look) -> str | None:
     outside = (look.live.cells[0] + look.live.cells[-1]) / look.live.cells.sum()
     if outside < _LEFT and seen * look.policy.fault_scale > reference:
         return None  # neither larger than the sketch shows, nor small
-    factor = _factor(look)
-    if factor is None or not _beyond(factor, look):
+    factor = _size(look.values) / reference
+    if not factor or not _beyond(factor, look):
         return None
-    known = _best(look)
-    if known is not None and abs(math.log(factor / known.factor)) < math.log(_natural(look, factor)):
-        return known.sentence
-    return f"scale x {factor:.3g}, no known change of unit"
+    named = [
+        (abs(math.log(_size(known.undone(look.values)) / reference)), known)
+        for known in conversions_of(look.profile.unit)
+    ]
+    left, known = min(named, key=lambda pair: pair[0], default=(math.inf, Conversion("", 1.0)))
+    return known.sentence if left < math.log(look.policy.fault_scale) / 2 else _unknown(factor)
 
 
-def _factor(look: Look) -> float | None:
-    """Live size over the reference's, both without their extremes; None when the window is all zero."""
-    reference = size_of(look.bins, look.profile.tally.cells)
-    inner = look.values[1:-1] if len(look.values) > 2 else look.values  # without half a percent at either end
-    size = float(np.abs(inner).mean()) if len(inner) else 0.0
-    return size / reference if size and reference else None
+def _size(values: Floats) -> float:
+    """The mean of |value| without half a percent at either end."""
+    return float(np.abs(values[1:-1] if len(values) > 2 else values).mean())
 
 
 def _beyond(factor: float, look: Look) -> bool:
