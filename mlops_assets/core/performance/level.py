@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_assets.core.performance.intervals import block_codes, mean_estimate
+from mlops_assets.core.performance.intervals import Estimate, block_codes, mean_estimate
 from mlops_assets.core.performance.losses import scaled_losses
 from mlops_assets.declare.concept import ConceptPolicy
 from mlops_assets.declare.errors import DataError, DeclarationError
@@ -26,7 +26,8 @@ class Level:
     """The reference of a model: mean scaled loss of its validation rows, and the upper `bound` of what it really is.
 
     Both lie in 0 .. 1, `bound` strictly. `effect` is the design effect, >= 1: the variance of the mean by blocks over
-    that by independent rows (Kish 1965), i.e. how many rows say as much as one independent row would.
+    that by independent rows (Kish 1965), i.e. how many rows say as much as one independent row would. It is an upper
+    bound, too: 14 days tell little about how much days differ.
     """
 
     mean: float
@@ -50,7 +51,8 @@ def reference_level(policy: ConceptPolicy, task: Task, validation: pd.DataFrame)
 
     `bound` is the upper `policy.level` bound of the mean, by the delete-one-block jackknife (by rows, where the policy
     says that outcomes are independent), and never below what that many faultless rows could hide (Clopper & Pearson
-    1934: 1 - (1 - level)^(effect / rows)). Raises DeclarationError for a loss the task lacks, DataError for missing
+    1934: 1 - (1 - level)^(effect / rows)). `effect` is the upper `policy.level` bound of the ratio of variances, which
+    for blocks of normal means is ratio * (blocks - 1) / chi2 quantile of 1 - level; 1 where rows are independent. Raises DeclarationError for a loss the task lacks, DataError for missing
     columns, fewer than 5 blocks, labels the task cannot have, and a level with nothing above it.
 
     >>> days = [f"2013-02-{day:02}" for day in range(11, 21) for _ in range(100)]
@@ -78,7 +80,7 @@ def reference_level(policy: ConceptPolicy, task: Task, validation: pd.DataFrame)
         )
     found = mean_estimate(losses, codes)
     plain = mean_estimate(losses, independent)
-    effect = max(1.0, (found.error / plain.error) ** 2) if found.error and plain.error else 1.0
+    effect = _design_effect(policy, found, plain)
     _, upper = found.bounds(policy.level) or (found.value, found.value)
     hidden = -math.expm1(effect / len(losses) * math.log1p(-policy.level))
     bound = max(upper, hidden)
@@ -88,3 +90,13 @@ def reference_level(policy: ConceptPolicy, task: Task, validation: pd.DataFrame)
             "below 1: nothing could be worse; declare a greater `most`, or make a better model."
         )
     return Level(mean=found.value, bound=bound, effect=effect, rows=len(losses), blocks=blocks)
+
+
+def _design_effect(policy: ConceptPolicy, by_block: Estimate, by_row: Estimate) -> float:
+    if policy.block is None or not by_block.error or not by_row.error:
+        return 1.0
+    from scipy.stats import chi2
+
+    degrees = by_block.blocks - 1
+    ratio = (by_block.error / by_row.error) ** 2
+    return max(1.0, ratio * degrees / float(chi2.ppf(1 - policy.level, degrees)))
