@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mlops_assets.core.pages.document import number, percent, pill
+from mlops_assets.core.pages.flags import Row, fault_of, is_flagged
 from mlops_assets.core.pages.markup import NOTHING, Html, el, named
-
-Row = Mapping[str, Any]  # a column of DriftReport.to_json()
 
 _HEADS = ("column", "verdict", "PSI / threshold", "KS", "JS", "shift, sd", "missing, then → now", "unseen",
           "out of range", "importance")  # fmt: skip
@@ -26,16 +24,13 @@ def ranked(rows: Sequence[Row], running: Mapping[str, int]) -> Html:
 
 def kind_of(row: Row) -> tuple[str, str, str]:
     """(word, sign, class of its colour): what a column's verdict is called on the page."""
+    if fault := fault_of(row):
+        return f"feed fault: {fault}", "✕", "quality"
     if row["verdict"] == "DRIFT":
-        return ("moved, though stable", "✕", "quality") if row["stable"] else ("drifted", "✕", "drift")
+        return "drifted", "✕", "drift"
     if row["watch"]:
         return "past watch level", "▲", "watch"
     return ("stable", "✓", "stable") if row["verdict"] == "STABLE" else ("cannot be told", "…", "open")
-
-
-def is_flagged(row: Row) -> bool:
-    """Whether a column drifted or is past its watch level."""
-    return bool(row["verdict"] == "DRIFT" or row["watch"])
 
 
 def _lines(row: Row, right: float, weeks: int) -> list[Html]:

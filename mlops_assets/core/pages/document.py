@@ -6,7 +6,7 @@ in the file. Pictures stand in it as images, where an SVG can neither run a scri
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mlops_assets.core.pages.markup import NOTHING, Html, el, joined, raw
 from mlops_assets.core.pages.style import STYLE
@@ -62,6 +62,20 @@ def pill(word: str, sign: str, kind: str) -> Html:
 def bullets(items: list[Html]) -> Html:
     """A list of sentences."""
     return el("ul", *(el("li", item) for item in items))
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    """Rows under their heads, the first cell naming the row; on a narrow screen the others say their own heads."""
+    head = el("tr", *(el("th", head, scope="col") for head in heads))
+    body = [
+        el(
+            "tr",
+            el("td", row[0], class_="name"),
+            *(el("td", said, data_head=head) for head, said in zip(heads[1:], row[1:], strict=True)),
+        )
+        for row in rows
+    ]
+    return el("table", el("thead", head), el("tbody", *body))
 
 
 def pictures(plots: Mapping[str, bytes], captions: Mapping[str, str]) -> Html:

@@ -6,8 +6,9 @@ Pure: the stored record and pictures in, one HTML file out; nothing is judged an
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlops_assets.core.pages.columns import is_flagged, ranked
+from mlops_assets.core.pages.columns import ranked
 from mlops_assets.core.pages.document import bullets, definitions, document, header, percent, pictures, pill, section
+from mlops_assets.core.pages.flags import is_flagged
 from mlops_assets.core.pages.markup import NOTHING, Html, el, joined, named
 
 _VERDICTS = {
@@ -33,6 +34,10 @@ _TO_DO = {
         "window; nothing is retrained on it.",
     ),
 }
+_MEND = (
+    "Mend the feed first, land the week again and make this report anew. A model trained on a fault, or judged by it, "
+    "would learn the fault: nothing is retrained while it stands."
+)
 _CAPTIONS = {
     "ranked_plot": "Every column by its PSI over its own threshold",
     "columns_plot": "Reference against this week, the most drifted columns",
@@ -46,8 +51,9 @@ _WORDS = {
     "itself. The bar is drawn on a square-root scale; the long mark is the threshold, the short one the watch level.",
     "drifted, stable, cannot be told": "Proven beyond the threshold, proven within it, or too few rows for so near a "
     "figure. All columns are judged together, at one false discovery rate.",
-    "declared stable": "A schedule or a fact that does not change. When it moves, look at the feed: it asks for no "
-    "retrain.",
+    "declared stable": "A schedule or a fact that does not change. When it moves, its feed is broken, not the world.",
+    "feed fault": "What no change of the world does: values gone missing or stuck, another unit or clock, a join that "
+    "misses, a stable column that moved. Columns in a fault count for nothing else.",
     "KS": "Kolmogorov-Smirnov distance, 0 to 1: the largest gap between both cumulative distributions, missing values "
     "left out. Numbers only.",
     "JS": "Jensen-Shannon distance, base 2, 0 to 1: a second opinion on PSI's bins that is bounded.",
@@ -86,7 +92,7 @@ def drift_page(
         f"{'⚠ feed fault, ' if faults else ''}{verdict}: data drift{f', {subject}' if subject else ''}",
         header(
             f"Data drift{f' · {subject}' if subject else ''}",
-            pill(*_VERDICTS[verdict]),
+            joined(pill("FEED FAULT", "✕", "fault") if faults else "", pill(*_VERDICTS[verdict])),
             record["sentence"].removeprefix(f"{verdict}: "),
             _facts(record),
         ),
@@ -101,7 +107,7 @@ def drift_page(
 def running(history: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, int]:
     """For how many weeks in a row, up to the newest, each column has been flagged.
 
-    >>> week = {"columns": [{"name": "a", "verdict": "DRIFT", "watch": True}]}
+    >>> week = {"columns": [{"name": "a", "verdict": "DRIFT", "watch": True, "stable": False}]}
     >>> running([("W1", week), ("W2", {"columns": []}), ("W3", week), ("W4", week)])
     {'a': 2}
     """
@@ -143,14 +149,8 @@ def _faults(faults: Sequence[Mapping[str, Any]]) -> Html:
 def _to_do(record: Mapping[str, Any], faults: Sequence[Mapping[str, Any]]) -> Html:
     said = []
     if faults:
-        said.append(
-            "Mend the feed first, land the week again and make this report anew. A model trained on a fault, or judged "
-            "by it, would learn the fault: nothing is retrained while it stands."
-        )
-    if record.get("quality_alarms"):
-        alarms = ", ".join(record["quality_alarms"])
-        said.append(f"Look at the feed of {alarms}: declared stable, and moved. Check unit, timezone and nulls.")
-    if not faults:
+        said.append(_MEND)
+    else:
         said += _TO_DO[record["verdict"]]
     if record.get("calibrated") is False:
         said.append("Take the verdict with care: the reference has too few windows to know how restless columns are.")

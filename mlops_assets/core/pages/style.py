@@ -33,6 +33,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .pill { display: inline-block; font-size: .8rem; font-weight: 700; border: 1px solid currentColor; border-radius: 1rem;
   padding: .05rem .6rem; white-space: nowrap; vertical-align: .12em; }
 h1 .pill { font-size: 1rem; margin-right: .4rem; }
+.pill.fault { background: var(--alarm-paper); }
 .drift { color: var(--drift); } .watch { color: var(--watch); } .stable { color: var(--stable); }
 .open { color: var(--faint); } .quality { color: var(--quality); } .fault { color: var(--alarm); }
 .pill.watch { color: var(--ink); border: 2px solid var(--watch); }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlops_assets.core.pages.flags import fault_of, is_flagged
 from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.drawing import new_figure, style, svg
 from mlops_assets.core.profile.columns import Floats
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 History = Sequence[tuple[str, Mapping[str, Any]]]  # (week, DriftReport.to_json()), oldest first
 
 # the colours of `plots/drift.py`
-_DRIFT, _ALARM, _WATCH, _CALM, _OPEN = "#d55e00", "#cc79a7", "#e69f00", "#0072b2", "#56b4e9"
+_DRIFT, _FAULT, _WATCH, _CALM, _OPEN = "#d55e00", "#cc79a7", "#e69f00", "#0072b2", "#56b4e9"
 _LANES = (("ACT", _DRIFT), ("WATCH", _WATCH), ("QUIET", _CALM), ("INCONCLUSIVE", _OPEN))
-_FAULT = "feed fault"
+_FAULTS = "feed fault"
 _MOST_WEEKS = 53  # the latest: a year
 _MOST_COLUMNS = 6
 _WIDTH, _LANE, _PANEL = 9.0, 0.21, 1.25  # inches
 _TICKS = 5
 _LEGEND = (
     "PSI of each week, square-root scale; line: the column's own threshold, dashed: its watch level\n"
-    "orange: drifted, yellow: past its watch level, blue: stable, light blue: too few rows, pink: stable column moved"
+    "orange: drifted, yellow: past its watch level, blue: stable, light blue: too few rows, pink: feed fault"
 )
 
 
@@ -40,7 +41,7 @@ def drift_history(history: History) -> bytes:
     shown = history[-_MOST_WEEKS:]
     names = flagged(shown[-1][1]) if shown else ()
     down = -(-len(names) // 2)
-    lanes = [*_LANES, (_FAULT, _ALARM)] if any(report.get("faults") for _, report in shown) else list(_LANES)
+    lanes = [*_LANES, (_FAULTS, _FAULT)] if any(report.get("faults") for _, report in shown) else list(_LANES)
     strip = _LANE * len(lanes) + 0.75
     with style(), _one_font():
         figure = new_figure(_WIDTH, strip + (0.55 + _PANEL * down if names else 0))
@@ -55,14 +56,14 @@ def drift_history(history: History) -> bytes:
 
 
 def flagged(report: Mapping[str, Any], most: int = _MOST_COLUMNS) -> tuple[str, ...]:
-    """Columns worth a look: drifted or past their watch level first, then the nearest to their threshold.
+    """Columns worth a look: in a feed fault, drifted or past their watch level first, then the nearest to a threshold.
 
-    >>> flagged({"columns": [{"name": "a", "ratio": 0.9, "verdict": "STABLE", "watch": False},
-    ...                      {"name": "b", "ratio": 0.8, "verdict": "STABLE", "watch": True}]})
+    >>> flagged({"columns": [{"name": "a", "ratio": 0.9, "verdict": "STABLE", "watch": False, "stable": False},
+    ...                      {"name": "b", "ratio": 0.8, "verdict": "STABLE", "watch": True, "stable": False}]})
     ('b', 'a')
     """
     columns = [column for column in report.get("columns", ()) if column["ratio"] is not None]
-    ranked = sorted(columns, key=lambda column: not (column["verdict"] == "DRIFT" or column["watch"]))
+    ranked = sorted(columns, key=lambda column: not is_flagged(column))
     return tuple(column["name"] for column in ranked[:most])
 
 
@@ -79,7 +80,7 @@ def _verdicts(axes: "Axes", shown: History, lanes: list[tuple[str, str]], weeks:
         weeks_of = [
             at
             for at, (_, report) in enumerate(shown)
-            if (report.get("faults") if verdict == _FAULT else report["verdict"] == verdict)
+            if (report.get("faults") if verdict == _FAULTS else report["verdict"] == verdict)
         ]
         _stems(axes, weeks_of, [lane - 0.33] * len(weeks_of), [lane + 0.33] * len(weeks_of), colour, len(shown), 7.6)
     axes.set_yticks(range(len(lanes)), [verdict for verdict, _ in lanes], fontsize=8)
@@ -138,8 +139,10 @@ def _runs(levels: Sequence[tuple[int, float]]) -> list[tuple[int, int, float]]:
 
 
 def _colour(row: Mapping[str, Any]) -> str:
+    if fault_of(row):
+        return _FAULT
     if row["verdict"] == "DRIFT":
-        return _ALARM if row["stable"] else _DRIFT
+        return _DRIFT
     if row["watch"]:
         return _WATCH
     return _CALM if row["verdict"] == "STABLE" else _OPEN

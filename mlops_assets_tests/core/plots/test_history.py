@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from mlops_assets.core.plots import drift
-from mlops_assets.core.plots.history import _ALARM, _CALM, _DRIFT, _OPEN, _WATCH, drift_history, flagged
+from mlops_assets.core.plots.history import _CALM, _DRIFT, _FAULT, _OPEN, _WATCH, drift_history, flagged
 from mlops_assets_tests.core.pages.world import HOSTILE, hostile, report
 
 NO_MODEL = {"verdict": "INCONCLUSIVE", "sentence": "INCONCLUSIVE: no model led before, so there is no reference."}
@@ -80,9 +80,9 @@ def test_no_name_breaks_the_picture(name: str) -> None:
 
 
 def test_its_colours_are_those_of_the_other_pictures() -> None:
-    of_drift = (drift._DRIFT, drift._ALARM, drift._WATCH, drift._CALM, drift._OPEN)
+    of_drift = (drift._DRIFT, drift._FAULT, drift._WATCH, drift._CALM, drift._OPEN)
 
-    assert of_drift == (_DRIFT, _ALARM, _WATCH, _CALM, _OPEN)
+    assert of_drift == (_DRIFT, _FAULT, _WATCH, _CALM, _OPEN)
 
 
 def test_importing_it_does_not_import_matplotlib() -> None:
