@@ -52,8 +52,9 @@ def reference_level(policy: ConceptPolicy, task: Task, validation: pd.DataFrame)
     `bound` is the upper `policy.level` bound of the mean, by the delete-one-block jackknife (by rows, where the policy
     says that outcomes are independent), and never below what that many faultless rows could hide (Clopper & Pearson
     1934: 1 - (1 - level)^(effect / rows)). `effect` is the upper `policy.level` bound of the ratio of variances, which
-    for blocks of normal means is ratio * (blocks - 1) / chi2 quantile of 1 - level; 1 where rows are independent. Raises DeclarationError for a loss the task lacks, DataError for missing
-    columns, fewer than 5 blocks, labels the task cannot have, and a level with nothing above it.
+    for blocks of normal means is ratio * (blocks - 1) / chi2 quantile of 1 - level; 1 where rows are independent.
+    Raises DeclarationError for a loss the task lacks, DataError for missing columns, fewer than 5 blocks, labels the
+    task cannot have, and a level with nothing above it.
 
     >>> days = [f"2013-02-{day:02}" for day in range(11, 21) for _ in range(100)]
     >>> late = [row % 10 == 0 for row in range(1000)]
