@@ -5,6 +5,7 @@ Drawn from stored reports alone (`PerformanceReport.to_json`). The same reports 
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.core.metrics import METRIC
@@ -87,10 +88,11 @@ def _metric(axes: "Axes", name: str, reports: Sequence[Mapping[str, Any]]) -> No
     axes.plot([at for at in bounded for _ in range(3)], ends, color=MODEL, linewidth=1, alpha=0.6)
     marks = [place for at in places for place in (at - 0.2, at + 0.2, math.nan)]
     axes.plot(marks, [value for value in values for _ in range(3)], color=MODEL, linewidth=3)
-    axes.plot(places, values, color=MODEL, linewidth=1)
-    held = [(at, figure["reference"]) for at, figure in enumerate(found) if figure and figure["reference"] is not None]
-    axes.plot([at for at, _ in held], [value for _, value in held], color="black", linewidth=1, linestyle="--",
-              drawstyle="steps-mid")  # fmt: skip
+    levels = [figure["reference"] if figure else None for figure in found]
+    for level, run in groupby(range(len(levels)), levels.__getitem__):
+        if level is not None:
+            weeks = list(run)
+            axes.plot([weeks[0] - 0.5, weeks[-1] + 0.5], [level, level], color="black", linewidth=1, linestyle="--")
     better = "higher" if METRIC[name].greater_is_better else "lower"
     axes.set_title(f"{words(name)} ({better} is better); bars: chance of blocks, dashed: on validation", fontsize=9)
     axes.tick_params(axis="y", labelsize=8)
