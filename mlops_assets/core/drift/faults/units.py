@@ -20,6 +20,7 @@ _ROUND = 0.95  # of the reference's rows beside the most frequent value: its val
 _OFF = 0.5  # of the window's rows are none of them
 _BACK = 0.9  # of the rows are, once the conversion is undone
 _BETTER = 3.0  # a conversion that explains a move leaves at most a third of it
+_SLIGHT = 1.1  # an unknown factor nearer to 1 is more likely a shift: a year of build 12 years later is x 1.006
 _LEFT = 0.05  # of the rows outside the reference's range: its size is no longer seen in the sketch
 
 
@@ -44,7 +45,9 @@ def _of_stable(look: Look) -> str | None:
     usual = expected(look)
     told = usual != 0
     factor = float(np.median(look.values[told] / usual[told])) if told.any() else 0.0
-    return _unknown(factor) if factor and _explains(look, Conversion("", factor)) else None
+    if factor == 0 or 1 / _SLIGHT < factor < _SLIGHT or not _explains(look, Conversion("", factor)):
+        return None
+    return _unknown(factor)
 
 
 def _unknown(factor: float) -> str:
