@@ -42,6 +42,11 @@ def test_a_restless_column_gets_a_higher_threshold_and_a_stable_one_keeps_the_pl
         {"min_completeness": 1.1},
         {"table_score": 0.0},
         {"min_reference_windows": 1},
+        {"fault_missing": 0.0},
+        {"fault_missing_sd": float("inf")},
+        {"fault_stuck": 1.5},
+        {"fault_rest": -0.1},
+        {"fault_scale": 1.0},
     ],
 )
 def test_a_value_that_cannot_be_true_is_refused_by_name(wrong: dict[str, Any]) -> None:

@@ -54,6 +54,21 @@ def test_both_stay_below_60_kb_with_forty_columns_of_long_names() -> None:
     assert len(drift_columns(profile, report, moved)) < 60_000
 
 
+def test_a_fault_has_its_own_colour_and_names_its_kind(
+    world: tuple[ReferenceProfile, DriftReport, pd.DataFrame],
+) -> None:
+    profile, _, window = world
+    broken = window.assign(distance=lambda rows: rows["distance"] * 1.609344)
+    report = drift_report(profile, broken, policy=POLICY, importances=None, completeness=FULL)
+
+    ranked = drift_ranked(report)
+    assert b"feed fault" in ranked
+    assert b"unit: PSI" in ranked
+    assert b"#cc79a7" in ranked
+    assert b"#cc79a7" in drift_columns(profile, report, broken)
+    assert b"#cc79a7" not in drift_ranked(world[1])
+
+
 def test_a_window_without_rows_is_drawn_as_such(world: tuple[ReferenceProfile, DriftReport, pd.DataFrame]) -> None:
     profile, _, window = world
     empty = window.head(0)

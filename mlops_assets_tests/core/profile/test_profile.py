@@ -165,6 +165,34 @@ def test_fewer_than_eight_windows_are_uncalibrated_and_small_windows_do_not_coun
     assert reference(policy=DriftPolicy(min_rows=3001)).windows == ()
 
 
+def test_what_feed_faults_are_measured_against_equals_a_slow_twin() -> None:
+    column = [None, 1.0, 1.0, 3.0, 2.0, 2.0, None, None, 2.0, 8.0]
+    profile = profiled(column, window=["W1"] * 4 + ["W2"] * 6).column("x")
+
+    assert profile.missing_by_window == (1 / 4, 2 / 6)
+    assert profile.held_most == 1 / 2  # the two 1.0 of W1, and the three 2.0 of W2
+    assert profile.rise_most == 1 / 2  # neither is in the other window
+    assert profile.sizes == pytest.approx(((5 / 3) / (14 / 4), (14 / 4) / (5 / 3)))
+
+
+def test_a_single_window_says_nothing_of_rises_and_a_category_nothing_of_size() -> None:
+    alone, names = profiled([1.0, 2.0]).column("x"), profiled(["a", "b"], "category").column("x")
+
+    assert (alone.held_most, alone.rise_most, alone.sizes) == (1.0, 1.0, None)
+    assert names.sizes is None
+
+
+def test_a_profile_of_format_1_is_read_with_bounds_that_nothing_exceeds() -> None:
+    document = reference().to_json()
+    new = ("missing_by_window", "held_most", "rise_most", "sizes", "feed")
+    columns = [{name: value for name, value in column.items() if name not in new} for column in document["columns"]]
+
+    read = ReferenceProfile.from_json({**document, "format": 1, "columns": columns}).column("temp")
+
+    assert [getattr(read, name) for name in new] == [(), 1.0, 1.0, None, ""]
+    assert read.counts == reference().column("temp").counts
+
+
 def test_another_policy_judges_the_same_reference() -> None:
     strict = DriftPolicy(floor=0.1, watch=0.05, calibration=1.0)
 
