@@ -9,6 +9,7 @@ import typer
 
 from mlops_assets.cli import (
     backfill,
+    backtest,
     conformance,
     demo,
     doctor,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("backfill")(backfill.backfill)
+app.command("backtest")(backtest.backtest)
 app.command("hash")(files.hash_file)
 app.command("fsck")(store.fsck)
 app.command("quarantine")(quarantine.quarantine)
