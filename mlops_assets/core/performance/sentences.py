@@ -38,9 +38,8 @@ def too_few(policy: ConceptPolicy, rows: LabelledRows, *, matured: bool, matures
     if not matured:
         return f"labels of this window are trusted from {matures_at} on"
     if rows.settled < policy.labelled * rows.rows:
-        return (
-            f"{_percent(rows.settled / rows.rows, down=True)} of outcomes are known, {policy.labelled:.0%} are needed"
-        )
+        known = rows.settled * 1000 // rows.rows / 10  # rounded down: it must not look like enough
+        return f"{known:g} % of outcomes are known, {policy.labelled * 100:g} % are needed"
     if rows.count < policy.min_rows:
         return f"{rows.count:,} answers have a label, {policy.min_rows:,} are needed"
     return ""
@@ -49,17 +48,15 @@ def too_few(policy: ConceptPolicy, rows: LabelledRows, *, matured: bool, matures
 def why(told: Told) -> tuple[Concept, tuple[str, ...]]:
     """The state and its reasons: concept drift by evidence or miscalibration, else what is worth a look, else none."""
     policy, gap, loss = told.use_case.concept, told.gap, told.loss
-    alarm = (_alarm(told),) if told.alarms else ()
-    if alarm or _off(gap, policy.miscalibrated):
-        return Concept.DRIFT, (
-            *alarm,
-            *((_gap(told),) if _off(gap, policy.calibration or policy.miscalibrated) else ()),
-        )
-    reasons = []
-    if loss is not None and loss.low is not None and loss.low > told.level.bound:
-        reasons.append(_above(told, loss.low))
-    if _off(gap, policy.calibration):
+    reasons = [_alarm(told)] if told.alarms else []
+    if _off(gap, policy.miscalibrated):
+        reasons.append(f"{_gap(told)}, {_distance(told, policy.miscalibrated or 0.0)} is drift")
+    elif _off(gap, policy.calibration):
         reasons.append(_gap(told))
+    if told.alarms or _off(gap, policy.miscalibrated):
+        return Concept.DRIFT, tuple(reasons)
+    if loss is not None and loss.low is not None and loss.low > told.level.bound:
+        reasons.insert(0, f"{_level(told)}; at least {_cost(told, loss.low)} beyond chance")
     return (Concept.WATCH if reasons else Concept.OK), tuple(reasons)
 
 
@@ -95,29 +92,23 @@ def _alarm(told: Told) -> str:
 
 def _level(told: Told) -> str:
     assert told.loss is not None and told.loss.value is not None  # noqa: S101  narrowing for the type checker only
-    met, most, rows = told.loss.value, told.level.bound, told.rows.count
-    policy, unit = told.use_case.concept, told.use_case.label.unit
+    met, most = (_cost(told, loss) for loss in (told.loss.value, told.level.bound))
+    policy, rows = told.use_case.concept, f"{told.rows.count:,} answers"
     if policy.loss == "error":
-        return f"{met:.1%} of {rows:,} answers were wrong, {most:.1%} was the most its validation allows".replace(
-            "%", " %"
-        )
-    if policy.loss == "brier":
-        return f"the mean Brier loss of {rows:,} answers was {met:.4f}, {most:.4f} was the most its validation allows"
-    scale = policy.bound
-    return (
-        f"the mean error of {rows:,} answers was {_number(met * scale, unit)} (each cut at {_number(scale, unit)}), "
-        f"{_number(most * scale, unit)} was the most its validation allows"
-    )
+        said = f"{met} of {rows} were wrong"
+    elif policy.loss == "brier":
+        said = f"the mean Brier loss of {rows} was {met}"
+    else:
+        said = f"the mean error of {rows} was {met} (each cut at {_cost(told, 1.0)})"
+    return f"{said}, {most} was the most its validation allows"
 
 
-def _above(told: Told, low: float) -> str:
+def _cost(told: Told, loss: float) -> str:
+    """A scaled loss as people count it: a share of wrong answers, a Brier loss, an error in the label's unit."""
     policy = told.use_case.concept
-    bound = (
-        f"{low:.1%}".replace("%", " %")
-        if policy.loss == "error"
-        else _number(low * policy.bound, told.use_case.label.unit)
-    )
-    return f"{_level(told)}; at least {bound} beyond chance"
+    if policy.loss == "error":
+        return _percent(loss)
+    return f"{loss:.4f}" if policy.loss == "brier" else _number(loss * policy.bound, told.use_case.label.unit)
 
 
 def _means(told: Told) -> str:
@@ -129,26 +120,22 @@ def _means(told: Told) -> str:
 
 def _gap(told: Told) -> str:
     assert told.gap is not None and told.gap.value is not None  # noqa: S101  narrowing for the type checker only
-    gap = told.gap.value
+    sign = "+" if told.gap.value > 0 else "-"
+    return f"{_means(told)}, {sign}{_distance(told, abs(told.gap.value))} beyond chance"
+
+
+def _distance(told: Told, between: float) -> str:
+    """How far two means lie apart, >= 0, in words."""
     if told.use_case.label.task is Task.CLASSIFICATION:
-        return f"{_means(told)}, {gap * 100:+.1f} points beyond chance"
-    return f"{_means(told)}, {'+' if gap > 0 else ''}{_number(gap, told.use_case.label.unit)} beyond chance"
+        return f"{between * 100:.1f} points"
+    return _number(between, told.use_case.label.unit)
 
 
 def _worse(told: Told, worse: list[SliceFigure]) -> str:
     worst = sorted(worse, key=lambda one: (-(one.loss.value or 0.0), one.label))
-    named = ", ".join(
-        f"{one.label} ({_loss(told, one.loss.value or 0.0)} of {one.rows:,})" for one in worst[:_MOST_NAMED]
-    )
+    named = [f"{one.label} ({_cost(told, one.loss.value or 0.0)} of {one.rows:,})" for one in worst[:_MOST_NAMED]]
     more = f" and {len(worst) - _MOST_NAMED} more" if len(worst) > _MOST_NAMED else ""
-    return f"worse than that beyond chance for {named}{more}"
-
-
-def _loss(told: Told, loss: float) -> str:
-    policy = told.use_case.concept
-    if policy.loss == "error":
-        return f"{_percent(loss)} wrong"
-    return _number(loss * policy.bound, told.use_case.label.unit if policy.loss == "absolute" else "")
+    return f"worse than that beyond chance for {', '.join(named)}{more}"
 
 
 def _amount(told: Told, value: float) -> str:
@@ -157,9 +144,8 @@ def _amount(told: Told, value: float) -> str:
     return _number(value, told.use_case.label.unit)
 
 
-def _percent(share: float, *, down: bool = False) -> str:
-    """A share in words; rounded `down` where it must not look like the whole."""
-    return f"{int(share * 1000) / 10:g} %" if down else f"{share * 100:.1f} %"
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
 
 
 def _number(value: float, unit: str) -> str:

@@ -5,7 +5,6 @@ Drawn from stored reports alone (`PerformanceReport.to_json`). The same reports 
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.core.metrics import METRIC
@@ -88,13 +87,11 @@ def _metric(axes: "Axes", name: str, reports: Sequence[Mapping[str, Any]]) -> No
     axes.plot([at for at in bounded for _ in range(3)], ends, color=MODEL, linewidth=1, alpha=0.6)
     marks = [place for at in places for place in (at - 0.2, at + 0.2, math.nan)]
     axes.plot(marks, [value for value in values for _ in range(3)], color=MODEL, linewidth=3)
-    levels = [figure["reference"] if figure else None for figure in found]
-    for level, run in groupby(range(len(levels)), levels.__getitem__):
-        if level is not None:
-            weeks = list(run)
-            axes.plot([weeks[0] - 0.5, weeks[-1] + 0.5], [level, level], color="black", linewidth=1, linestyle="--")
+    held = [(at, figure["reference"]) for at, figure in enumerate(found) if figure and figure["reference"] is not None]
+    edges = [edge for at, _ in held for edge in (at - 0.5, at + 0.5, math.nan)]
+    axes.plot(edges, [level for _, level in held for _ in range(3)], color="black", linewidth=1)
     better = "higher" if METRIC[name].greater_is_better else "lower"
-    axes.set_title(f"{words(name)} ({better} is better); bars: chance of blocks, dashed: on validation", fontsize=9)
+    axes.set_title(f"{words(name)} ({better} is better); bars: chance of blocks, black: on validation", fontsize=9)
     axes.tick_params(axis="y", labelsize=8)
     axes.locator_params(axis="y", nbins=4)
 
@@ -112,4 +109,5 @@ def _evidence(axes: "Axes", reports: Sequence[Mapping[str, Any]]) -> None:
     axes.set_title(
         "most evidence in the week that the model is worse than its validation allows (log scale)", fontsize=9
     )
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.55), ncols=4, fontsize=8)
+    if reports:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.55), ncols=4, fontsize=8)
