@@ -107,7 +107,7 @@ def _facts(record: Mapping[str, Any]) -> str:
 
 def _evidence(record: Mapping[str, Any]) -> Html:
     most, now = record["evidence"], percent(record["evidence"])
-    told = f"{now} of the way to an alarm, at most, this week" if most < 1 else "the bound of an alarm was reached"
+    told = f"At most {now} of the way to an alarm this week." if most < 1 else "The bound of an alarm was reached."
     bar = el(
         "svg",
         el("rect", x=0, y="25%", width="100%", height="50%", class_="track"),
@@ -146,7 +146,7 @@ def _slices(slices: Sequence[Mapping[str, Any]]) -> Html:
     rows = [
         (
             joined(
-                named(one["label"]), el("span", " worse, beyond chance", class_="pill drift") if one["worse"] else ""
+                named(one["label"]), el("span", "worse, beyond chance", class_="pill drift") if one["worse"] else ""
             ),
             f"{one['rows']:,}",
             number(one["loss"]["value"], ".4g"),

@@ -42,14 +42,15 @@ h1 .pill { font-size: 1rem; margin-right: .4rem; }
 table { width: 100%; border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .35rem 0 .35rem .7rem; border-top: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { padding-left: 0; text-align: left; }
-td.name, td.name + td, td.bar, th.left { text-align: left; }
+td.name, td.plain, td.bar, th.left { text-align: left; }
 thead th { border-top: 0; font-size: .75rem; color: var(--faint); font-weight: 600; vertical-align: bottom; }
 td .since { display: block; }
+bdi + .pill { margin-left: .5rem; }
 td.name { overflow-wrap: anywhere; min-width: 9rem; }
 td.name bdi { font-weight: 600; }
 td.bar { min-width: 11rem; white-space: nowrap; }
 tr.said td { border-top: 0; padding-top: 0; text-align: left; color: var(--faint); }
-.role { color: var(--faint); font-size: .8rem; }
+.role { color: var(--faint); font-size: .9em; }
 .loud { font-weight: 700; }
 svg.ratio { display: block; width: 100%; height: .8rem; margin-top: .3rem; }
 rect.track { fill: var(--track); }
@@ -80,12 +81,15 @@ code { font-size: .9em; overflow-wrap: anywhere; }
 }
 @media print {
   @page { margin: 12mm; }
-  body { font-size: 10pt; background: none; }
+  :root { color-scheme: light; }
+  body { font-size: 10pt; background: #fff; }
   main { display: block; max-width: none; padding: 0; }
   section { border: 0; padding: 0; margin-top: 5mm; }
   .faults { padding: 3mm; }
-  table { font-size: 7.5pt; }
-  td.name, td.bar { min-width: 0; } td.bar { width: 30mm; white-space: normal; }
+  table { font-size: 7.5pt; } thead th { font-size: 7pt; }
+  th, td { padding-left: .4rem; }
+  td.name { min-width: 36mm; } td.bar { min-width: 26mm; }
+  table .pill { font-size: 7pt; padding: 0 .4rem; }
   thead { display: table-header-group; }
   tr, figure, .faults, dt, dd { break-inside: avoid; }
   tr:has(+ tr.said) { break-after: avoid; }
