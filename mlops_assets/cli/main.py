@@ -18,6 +18,7 @@ from mlops_assets.cli import (
     history,
     lookup,
     quarantine,
+    report,
     reproduce,
     rollback,
     rollout,
@@ -51,6 +52,7 @@ app.command("why")(why.why)
 app.command("trace")(trace.trace)
 app.command("reproduce")(reproduce.reproduce)
 app.command("history")(history.history)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.command("traffic")(traffic.traffic)
