@@ -13,6 +13,8 @@ from mlops_assets.declare.rollout import LOSSES_OF
 
 Array = npt.NDArray[np.float64]
 
+_LARGEST = 1e140  # a sum of squares of larger numbers lies beyond all numbers
+
 
 def scaled_losses(policy: ConceptPolicy, label: npt.ArrayLike, prediction: npt.ArrayLike) -> Array:
     """The policy's loss of each answer over its bound, float64 `[n]` in 0 .. 1, in the order given.
@@ -44,8 +46,8 @@ def scaled_losses(policy: ConceptPolicy, label: npt.ArrayLike, prediction: npt.A
 
 
 def answered(task: Task, prediction: Array) -> npt.NDArray[np.bool_]:
-    """Which predictions are answers: finite, and of a classification a probability in [0, 1]; bool `[n]`."""
-    usable: npt.NDArray[np.bool_] = np.isfinite(prediction)
+    """Which predictions are answers: at most 1e140 in size, of a classification a probability in [0, 1]; bool `[n]`."""
+    usable: npt.NDArray[np.bool_] = np.abs(prediction) <= _LARGEST
     if task is Task.CLASSIFICATION:
         usable &= (prediction >= 0) & (prediction <= 1)
     return usable

@@ -62,9 +62,7 @@ def why(told: Told) -> tuple[Concept, tuple[str, ...]]:
 
 def sentence(state: Concept, reasons: tuple[str, ...], told: Told) -> str:
     """The state first, then its reasons, then what else a reader should know."""
-    said = list(reasons)
-    if state in (Concept.DRIFT, Concept.OK) or not told.gap:
-        said = [*([_level(told)] if told.loss else []), *said]
+    said = [_level(told), *reasons] if state in (Concept.DRIFT, Concept.OK) else list(reasons)
     if state is Concept.OK and told.gap and told.gap.value is not None:
         said.append(_means(told))
     unanswered = int((~told.rows.usable).sum())

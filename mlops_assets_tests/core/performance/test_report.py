@@ -201,8 +201,10 @@ def test_the_order_of_rows_changes_nothing_to_the_bit(seed: int) -> None:
 
 
 def test_the_record_is_plain_json() -> None:
-    for rows in (cohort(BAD), cohort(GOOD, late=0.0), cohort([]), cohort(GOOD[:2])):
-        record = report(rows).to_json()
+    huge = cohort(GOOD).assign(prediction=1.7e308)
+    worlds = [(rows, use_case()) for rows in (cohort(BAD), cohort(GOOD, late=0.0), cohort([]), cohort(GOOD[:2]), huge)]
+    for rows, case in [*worlds, (huge, regression())]:
+        record = report(rows, case).to_json()
 
         assert json.loads(json.dumps(record, allow_nan=False)) == record
 
