@@ -43,8 +43,7 @@ _TO_DO = {
     ),
 }
 _CAPTIONS = {
-    "metrics_plot": "The weeks before: each metric with its bounds",
-    "evidence_plot": "The weeks before: evidence against its bound",
+    "history_plot": "The weeks before: each metric with its bounds, and the evidence against its bound",
     "calibration_plot": "Predicted against what came true",
 }
 _WORDS = {
@@ -65,8 +64,8 @@ def performance_page(record: Mapping[str, Any], plots: Mapping[str, bytes]) -> b
     """One standalone HTML file, UTF-8; the same arguments give the same bytes.
 
     `record` is `PerformanceReport.to_json()` with, where known, `use_case` and `partition`; of a week without a model
-    to judge, `state` and `sentence` alone. `plots` are SVGs by name ("metrics_plot", "evidence_plot",
-    "calibration_plot", others after them).
+    to judge, `state` and `sentence` alone. `plots` are SVGs by name ("history_plot", "calibration_plot", others after
+    them).
 
     >>> page = performance_page({"state": "ok", "sentence": "ok: 7.4 % of <1,000> answers were wrong."}, {})
     >>> b"of &lt;1,000&gt; answers" in page, b"<script" in page

@@ -47,9 +47,9 @@ def page(record: dict[str, Any], **plots: bytes) -> Seen:
 
 
 def test_the_same_report_gives_the_same_bytes_which_are_those_of_a_report() -> None:
-    made = performance_page(drifted(), {"metrics_plot": PLOT})
+    made = performance_page(drifted(), {"history_plot": PLOT})
 
-    assert made == performance_page(drifted(), {"metrics_plot": PLOT})
+    assert made == performance_page(drifted(), {"history_plot": PLOT})
     assert is_report(made)
 
 
@@ -88,7 +88,7 @@ def test_what_could_not_be_measured_is_a_dash() -> None:
 
 
 def test_nothing_is_loaded_and_nothing_runs() -> None:
-    seen = page(drifted(), metrics_plot=PLOT)
+    seen = page(drifted(), history_plot=PLOT)
 
     assert ("meta", {"http-equiv": "Content-Security-Policy", "content": POLICY}) in seen.elements
     links = [value for _, attributes in seen.elements for key, value in attributes.items() if key in ("src", "href")]
@@ -98,4 +98,4 @@ def test_nothing_is_loaded_and_nothing_runs() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_text_wherever_it_stands(name: str) -> None:
-    assert page(drifted(name), metrics_plot=PLOT).skeleton == page(drifted("tame"), metrics_plot=PLOT).skeleton
+    assert page(drifted(name), history_plot=PLOT).skeleton == page(drifted("tame"), history_plot=PLOT).skeleton
