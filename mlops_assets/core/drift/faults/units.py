@@ -21,7 +21,7 @@ _OFF = 0.5  # of the window's rows are none of them
 _BACK = 0.9  # of the rows are, once the conversion is undone
 _BETTER = 3.0  # a conversion that explains a move leaves at most a third of it
 _SLIGHT = 1.1  # an unknown factor nearer to 1 is more likely a shift: a year of build 12 years later is x 1.006
-_LEFT = 0.05  # of the rows outside the reference's range: its size is no longer seen in the sketch
+_LEFT = 0.1  # of the rows outside the reference's range: the window's size is no longer seen in the sketch
 
 
 def rescaled(look: Look) -> Fault | None:
@@ -84,8 +84,9 @@ def _far_in_size(look: Look) -> str | None:
     if look.profile.sizes is None or not seen or not reference:
         return None
     outside = (look.live.cells[0] + look.live.cells[-1]) / look.live.cells.sum()
-    if outside < _LEFT and seen * look.policy.fault_scale > reference:
-        return None  # neither larger than the sketch shows, nor small
+    grew, shrank = seen / reference >= math.sqrt(look.policy.fault_scale), seen * look.policy.fault_scale <= reference
+    if not (outside >= _LEFT or grew or shrank):
+        return None  # the sketch, which cuts what is large, shows enough of it to tell without the rows
     factor = _size(look.values) / reference
     if not factor or not _beyond(factor, look):
         return None
