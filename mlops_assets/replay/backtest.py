@@ -6,6 +6,7 @@ again, and a model trained every so many weeks, which is what can be had without
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -142,13 +143,13 @@ def _gain(
 ) -> Gain:
     metric, rows = METRIC[use_case.promotion.metric], {week.week: week.labelled for week in seen}
 
+    @cache
+    def measured(week: str, model: str) -> float | None:
+        return _measured(use_case, metric, frames[week], trainer.model(model).scorer)
+
     def of(models: Mapping[str, str]) -> float | None:
         """The mean when each week is answered by the model of another."""
-        values = {
-            week: _measured(use_case, metric, frames[week], trainer.model(model).scorer)
-            for week, model in models.items()
-        }
-        return _mean(values, rows)
+        return _mean({week: measured(week, model) for week, model in models.items()}, rows)
 
     never, policy = of(dict.fromkeys(rows, span.first)), of({week.week: week.model for week in seen})
     if not attainable:

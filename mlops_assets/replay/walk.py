@@ -1,7 +1,8 @@
 """The walk through a use case's history: each week monitored, answered and decided upon as the sensors would have.
 
 Time is that of the data. A week is looked at when its labels have matured; a model is trained on the window that ends
-with it, stands in the shadow of the next weeks, and answers from the first week after it passed.
+with it, stands in the shadow of the next weeks, and answers from the first week after it passed. One that the judge
+cannot decide about stays in the shadow, as in a rollout; a newer one takes its place there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
