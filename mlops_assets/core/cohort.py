@@ -11,13 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlops_assets.core.frames import to_frame
 from mlops_assets.core.scoring import Scorer
 from mlops_assets.core.training_window import block_of
+from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare.use_case import LABEL_KNOWN_AT, UseCase
 
 Array = npt.NDArray[np.float64]
 
-# columns of a logged answer, as the log's export names them
+ANSWERS = "predictions"  # the table of logged answers
+# its columns, as the log's export names them
 ID, AS_OF, VERSION, SCORE, LABEL = "id", "as_of", "version", "score", "label"
 BESIDE_VERSION, BESIDE_SCORE = "mirrored_version", "mirrored_score"
 
@@ -53,6 +56,19 @@ class Live:
         return frame.assign(**{name: self.features[name] for name in slices}).reset_index(drop=True)
 
 
+def never_labelled(use_case: UseCase, table: pd.DataFrame) -> float:
+    """The share of a week's requests whose outcome is known to have no label: cancelled flights."""
+    return float((table[LABEL_KNOWN_AT].notna() & table[use_case.label.column].isna()).mean()) if len(table) else 0.0
+
+
+def enough_answers(use_case: UseCase, answers: Weeks) -> pd.DataFrame | None:
+    """The week's logged answers, where they are enough to judge by (`DriftPolicy.min_rows`)."""
+    found = next(iter(answers.artifacts().values()), None)
+    if found is None or found.tables[ANSWERS].num_rows < use_case.drift.min_rows:
+        return None
+    return to_frame(found.tables[ANSWERS])
+
+
 def live_features(use_case: UseCase, table: pd.DataFrame) -> Live:
     """The rows of a week's feature table."""
     label = np.asarray(table[use_case.label.column].astype("Float64").to_numpy(na_value=np.nan), dtype=np.float64)
@@ -68,10 +84,13 @@ def live_features(use_case: UseCase, table: pd.DataFrame) -> Live:
     )
 
 
-def live_answers(use_case: UseCase, log: pd.DataFrame, columns: Mapping[str, str], version: int) -> Live:
+def live_answers(
+    use_case: UseCase, log: pd.DataFrame, columns: Mapping[str, str], version: int, *, never: float = 0.0
+) -> Live:
     """The rows of a week's logged answers, in the order of their instants, then ids.
 
-    `columns`: feature -> its column in the log; `version`: the judged model's.
+    `columns`: feature -> its column in the log; `version`: the judged model's. `never`: the share (0 .. 1) of the
+    week's requests that will never have a label, as far as its table knows: so many rows without one are settled.
     """
     log = log.sort_values([AS_OF, ID], kind="stable", ignore_index=True)
     served = np.full(len(log), np.nan)
@@ -87,6 +106,6 @@ def live_answers(use_case: UseCase, log: pd.DataFrame, columns: Mapping[str, str
         keys=log[[ID]],
         as_of=log[AS_OF],
         label=label,
-        known=~np.isnan(label),
+        known=~np.isnan(label) | (np.cumsum(np.isnan(label)) <= round(never * len(log))),
         served=served,
     )

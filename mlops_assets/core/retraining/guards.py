@@ -3,12 +3,12 @@
 A guard that is not asked of a signal holds and says so: every decision tells of all of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from mlops_assets.core.retraining.cause import Cause, Signal
-from mlops_assets.core.retraining.facts import Facts, Outcome, failures_in_a_row
+from mlops_assets.core.retraining.facts import Facts, Outcome, Training, failures_in_a_row
 from mlops_assets.core.signals import Answer, Response
 from mlops_assets.declare.partitions import WEEK
 from mlops_assets.declare.retraining import Retraining
@@ -26,6 +26,7 @@ class Guard:
 
 
 Test = Callable[[Retraining, Cause, Answer, Facts], tuple[bool, str]]
+OfTrainings = Callable[[Retraining, str, Sequence[Training]], tuple[bool, str]]  # the str is the newest window
 
 
 def _response(policy: Retraining, cause: Cause, answer: Answer, facts: Facts) -> tuple[bool, str]:
@@ -70,33 +71,31 @@ def _untrained(policy: Retraining, cause: Cause, answer: Answer, facts: Facts) -
     return not met, f"a model of {cause.window} was judged already: {met[-1]}" if met else "the week has no model yet"
 
 
-def _none_pending(policy: Retraining, cause: Cause, answer: Answer, facts: Facts) -> tuple[bool, str]:
-    weeks = [training.partition for training in facts.trainings if training.outcome is Outcome.PENDING]
+def _none_pending(policy: Retraining, newest: str, trainings: Sequence[Training]) -> tuple[bool, str]:
+    weeks = [training.partition for training in trainings if training.outcome is Outcome.PENDING]
     return not weeks, f"the training of {weeks[-1]} is not judged yet" if weeks else "no training is under way"
 
 
-def _breaker(policy: Retraining, cause: Cause, answer: Answer, facts: Facts) -> tuple[bool, str]:
-    failures = failures_in_a_row(facts.trainings)
+def _breaker(policy: Retraining, newest: str, trainings: Sequence[Training]) -> tuple[bool, str]:
+    failures = failures_in_a_row(trainings)
     said = f"{failures} of {policy.breaker} failures in a row"
     if failures < policy.breaker:
         return True, f"{said}, it is closed"
     return False, f"{said}, it is open until a training by hand is nominated or `mlops retraining close`"
 
 
-def _cooldown(policy: Retraining, cause: Cause, answer: Answer, facts: Facts) -> tuple[bool, str]:
-    weeks = [training.partition for training in facts.trainings if training.automatic]
+def _cooldown(policy: Retraining, newest: str, trainings: Sequence[Training]) -> tuple[bool, str]:
+    weeks = [training.partition for training in trainings if training.automatic]
     if not weeks:
         return True, "nothing was trained by itself yet"
-    failures = failures_in_a_row(facts.trainings)
-    since, needed = _between(max(weeks), facts.newest), policy.cooldown // _TICK * 2**failures
+    failures = failures_in_a_row(trainings)
+    since, needed = _between(max(weeks), newest), policy.cooldown // _TICK * 2**failures
     doubled = f" ({_span(policy.cooldown)}, doubled {failures}x)" if failures else ""
-    said = f"{_of(since, needed)}{doubled} since the training of {max(weeks)}"
-    return since // _TICK >= needed, said
+    return since // _TICK >= needed, f"{_of(since, needed)}{doubled} since the training of {max(weeks)}"
 
 
-def _budget(policy: Retraining, cause: Cause, answer: Answer, facts: Facts) -> tuple[bool, str]:
-    ages = [_between(t.partition, facts.newest) for t in facts.trainings if t.automatic]
-    spent = sum(age < policy.per for age in ages)
+def _budget(policy: Retraining, newest: str, trainings: Sequence[Training]) -> tuple[bool, str]:
+    spent = sum(_between(t.partition, newest) < policy.per for t in trainings if t.automatic)
     return spent < policy.most, f"{spent} of {policy.most} trainings within {_span(policy.per)}"
 
 
@@ -113,6 +112,16 @@ def _fresh(policy: Retraining, cause: Cause, answer: Answer, facts: Facts) -> tu
     return facts.fresh_rows >= policy.fresh, said
 
 
+def _by_trainings(test: OfTrainings) -> Test:
+    return lambda policy, cause, answer, facts: test(policy, facts.newest, facts.trainings)
+
+
+OF_TRAININGS: dict[str, OfTrainings] = {
+    "none pending": _none_pending,
+    "breaker": _breaker,
+    "cooldown": _cooldown,
+    "budget": _budget,
+}
 # in the order in which they are told: the first that fails is the reason
 GUARDS: dict[str, Test] = {
     "response": _response,
@@ -121,10 +130,7 @@ GUARDS: dict[str, Test] = {
     "newest window": _newest,
     "new cause": _new_cause,
     "untrained week": _untrained,
-    "none pending": _none_pending,
-    "breaker": _breaker,
-    "cooldown": _cooldown,
-    "budget": _budget,
+    **{name: _by_trainings(test) for name, test in OF_TRAININGS.items()},
     "no rollout": _no_rollout,
     "fresh rows": _fresh,
 }
@@ -133,6 +139,11 @@ GUARDS: dict[str, Test] = {
 def examined(policy: Retraining, cause: Cause, answer: Answer, facts: Facts) -> tuple[Guard, ...]:
     """Every guard, in order."""
     return tuple(Guard(name, *test(policy, cause, answer, facts)) for name, test in GUARDS.items())
+
+
+def standing(policy: Retraining, newest: str, trainings: Sequence[Training]) -> tuple[Guard, ...]:
+    """The guards that look at the trainings so far and nothing else, as they are in the window `newest`."""
+    return tuple(Guard(name, *test(policy, newest, trainings)) for name, test in OF_TRAININGS.items())
 
 
 def _between(earlier: str, later: str) -> timedelta:

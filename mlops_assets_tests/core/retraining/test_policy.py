@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlops_assets.core.retraining.cause import Cause, Signal
 from mlops_assets.core.retraining.facts import Facts, Outcome, Training, failures_in_a_row
-from mlops_assets.core.retraining.guards import GUARDS
+from mlops_assets.core.retraining.guards import GUARDS, standing
 from mlops_assets.core.retraining.policy import Decision, decide
 from mlops_assets.core.signals import Answer, Response
 from mlops_assets.declare.errors import DataError
@@ -289,6 +289,7 @@ def test_it_is_total_and_deterministic(signal: Signal, answer: Answer, known: Fa
     assert decision.yes is all(guard.holds for guard in decision.guards)
     assert [guard.name for guard in decision.guards] == list(GUARDS)
     assert all(guard.sentence for guard in decision.guards)
+    assert set(standing(policy, known.newest, known.trainings)) <= set(decision.guards)
     automatic = [t for t in known.trainings if t.automatic]
     if decision.yes:
         assert known.newest == cause().window
