@@ -80,6 +80,14 @@ class LocalPlace:
         except FileNotFoundError:
             return []
 
+    def stamp(self, path: str) -> tuple[str, float] | None:
+        """What changes whenever a file is written, and when it was last, s since 1970; None when there is none."""
+        try:
+            found = (self.root / path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}", found.st_mtime
+
     def is_folder(self) -> bool:
         """True when the root is there and a folder."""
         return self.root.is_dir()

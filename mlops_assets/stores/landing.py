@@ -87,6 +87,13 @@ class Landing:
         folder, _, name = self.path(pattern, partition).rpartition("/")
         return name in self.place.names(folder)
 
+    def stamp(self, pattern: str, partition: str) -> tuple[str, float] | None:
+        """What changes whenever a partition's file is written, and when that was, s since 1970; None without a file.
+
+        Nothing is read: it tells that a file may be new, its hash alone whether it is. Raises `DataError` like `path`.
+        """
+        return self.place.stamp(self.path(pattern, partition))
+
     def path(self, pattern: str, partition: str) -> str:
         """The path of a partition's file from the root. Raises `DataError` when it would leave the root."""
         check_name("partition", partition, error=DataError)

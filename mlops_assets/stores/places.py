@@ -71,6 +71,16 @@ class RemotePlace:
             return []
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
 
+    def stamp(self, path: str) -> tuple[str, float] | None:
+        """What changes whenever a file is written; a put is seen whole, so it was written long ago. None: no file."""
+        self.fs.invalidate_cache()
+        try:
+            told = self.fs.info(f"{self.root}/{path}")
+        except FileNotFoundError:
+            return None
+        named = ("size", "ETag", "etag", "LastModified", "last_modified", "created", "mtime")
+        return " ".join(str(told[name]) for name in named if told.get(name) is not None), 0.0
+
     def is_folder(self) -> bool:
         """True when something lies under the root."""
         self.fs.invalidate_cache()

@@ -43,8 +43,8 @@ class Recorded:
 
 def put(
     connection: Connection, cause: Cause, decision: Decision, *, sensor: str, signals: Mapping[str, JSON], at: str
-) -> None:
-    """Write a decision down, or count it once more. `at` is an instant as the ledger writes it."""
+) -> bool:
+    """Write a decision down, or count it once more; True when it is a new one. `at` is as the ledger writes it."""
     failing = [guard.name for guard in decision.guards if not guard.holds]
     who = {"use_case": cause.use_case, "sensor": sensor, "key": cause.key}
     id_, c = record_version(who | {"failing": failing}), DECISION.c
@@ -54,6 +54,8 @@ def put(
     if not connection.execute(again).rowcount:
         about = {"window": cause.window, "model": cause.model, "signal": cause.signal.name, "yes": decision.yes}
         connection.execute(insert(DECISION).values(id=id_, **who, **about, **told, first_at=at, last_at=at, ticks=1))
+        return True
+    return False
 
 
 def read(connection: Connection, use_case: str, limit: int) -> list[Recorded]:

@@ -34,9 +34,13 @@ CRASH_POINTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Considered:
-    """A decision; whether it made a claim now; and the claim of its cause, be it an older one (None: there is none)."""
+    """A decision; whether it was not made before, whether it made a claim now; and the claim of its cause, be it an
+
+    older one (None: there is none).
+    """
 
     decision: Decision
+    first: bool
     claimed: bool
     claim: Claim | None
 
@@ -62,12 +66,13 @@ class Retrainings:
             known = replace(facts, trainings=self._followed(connection, use_case.name).trainings)
             decision = decide(use_case, cause, answer, known)
             reach("retraining.decided")
-            decisions.put(connection, cause, decision, sensor=sensor, signals=evidence, at=instant(at))
+            first = decisions.put(connection, cause, decision, sensor=sensor, signals=evidence, at=instant(at))
             reach("retraining.noted")
             if decision.yes:
                 _claim(connection, cause, decision, sensor=sensor, evidence=evidence, at=at)
             made = find(connection, _name(cause.key))
-        return Considered(decision=decision, claimed=decision.yes, claim=None if made is None else Claim.of(made))
+        claim = None if made is None else Claim.of(made)
+        return Considered(decision=decision, first=first, claimed=decision.yes, claim=claim)
 
     def trainings(self, use_case: str) -> tuple[Training, ...]:
         """Every training, in the order in which they were settled, the pending last."""
