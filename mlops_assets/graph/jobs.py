@@ -5,7 +5,9 @@
 | `<use case>_data` | raw_data, validated_dataset, online_features, feature_table, feature_catalogue |
 | `<use case>_train` | trained_model, registry_entry, rollout, feature_catalogue (which tells of the new version) |
 | `<use case>_rollout` | rollout, predictions: what the gateways have decided and answered since |
-| `<use case>_monitor` | predictions, drift_report |
+| `<use case>_monitor` | predictions, drift_report, performance_report, response |
+| `<use case>_arrived` | those of data, then those of monitor: what a week's new files ask for |
+| `<use case>_retrain` | those of train: what a sensor asks for, with its reason among the run's tags |
 | `<use case>_lifecycle` | all of them |
 
 `<use case>_reproduce` (`proof.py`) makes no asset and has no partitions: it proves a registered version.
@@ -16,11 +18,16 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from mlops_assets.declare import UseCase
 
+_DATA = ("raw_data", "validated_dataset", "online_features", "feature_table", "feature_catalogue")
+_TRAIN = ("trained_model", "registry_entry", "rollout", "feature_catalogue")
+_MONITOR = ("predictions", "drift_report", "performance_report", "response")
 STAGES = {
-    "data": ("raw_data", "validated_dataset", "online_features", "feature_table", "feature_catalogue"),
-    "train": ("trained_model", "registry_entry", "rollout", "feature_catalogue"),
+    "data": _DATA,
+    "train": _TRAIN,
     "rollout": ("rollout", "predictions"),
-    "monitor": ("predictions", "drift_report"),
+    "monitor": _MONITOR,
+    "arrived": (*_DATA, *_MONITOR),
+    "retrain": _TRAIN,
 }
 LIFECYCLE = tuple(dict.fromkeys(artifact for stage in STAGES.values() for artifact in stage))
 
@@ -31,7 +38,7 @@ def job_name(use_case: str, job: str) -> str:
 
 
 def jobs(use_case: UseCase) -> dict[str, UnresolvedAssetJobDefinition]:
-    """The five jobs by stage. Steps run in the job's own process: a process a step costs seconds of imports."""
+    """The seven jobs by stage. Steps run in the job's own process: a process a step costs seconds of imports."""
     return {
         name: dg.define_asset_job(
             job_name(use_case.name, name),

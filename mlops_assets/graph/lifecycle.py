@@ -3,16 +3,21 @@
 import dagster as dg
 
 from mlops_assets.declare import UseCase
+from mlops_assets.graph.alerts import alerts
+from mlops_assets.graph.arrivals import arrivals, matured
 from mlops_assets.graph.catalogue import feature_catalogue
 from mlops_assets.graph.features import feature_asset
 from mlops_assets.graph.ingest import LandingZone, raw_data, validated_dataset
 from mlops_assets.graph.jobs import jobs, weekly_schedule
 from mlops_assets.graph.monitoring import drift_report
 from mlops_assets.graph.online import FeatureStore, online_features
+from mlops_assets.graph.performance import performance_report
 from mlops_assets.graph.predictions import predictions
 from mlops_assets.graph.proof import reproduce_job
 from mlops_assets.graph.recording import Books
 from mlops_assets.graph.registry import registry_entry, tracker_key
+from mlops_assets.graph.response import response
+from mlops_assets.graph.retraining import retraining
 from mlops_assets.graph.rollout import rollout
 from mlops_assets.graph.sensors import registrations, rollouts
 from mlops_assets.graph.serving import Serving
@@ -45,11 +50,19 @@ def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
             predictions(use_case),
             feature_catalogue(use_case),
             drift_report(use_case),
+            performance_report(use_case),
+            response(use_case),
         ],
         asset_checks=[served_equals_trained(use_case)],
         jobs=[*declared.values(), reproduce_job(use_case, settings)],
         schedules=[weekly_schedule(use_case, declared["lifecycle"])],
-        sensors=[registrations(use_case, declared["train"], settings), rollouts(use_case, declared["rollout"])],
+        sensors=[
+            arrivals(use_case, declared["arrived"], settings),
+            matured(use_case, declared["monitor"]),
+            *retraining(use_case, declared["retrain"]),
+            registrations(use_case, declared["train"], settings),
+            rollouts(use_case, declared["rollout"]),
+        ],
         resources={tracker_key(use_case): mlflow_tracking.configured(tracker)},
     )
 
@@ -57,6 +70,7 @@ def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
 def resources(settings: Settings) -> dg.Definitions:
     """What all use cases stand on, by name."""
     return dg.Definitions(
+        sensors=[alerts(settings)],
         resources={
             "io_manager": StoreIO(url=settings.store, root=str(settings.root)),
             "trial_keys": NamedByKey(),

@@ -17,6 +17,7 @@ from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.chain import tell_chain
 from mlops_assets.graph.recording import Books, follow, is_nominated, unreachable
 from mlops_assets.graph.registry import tracker_key
 from mlops_assets.graph.rollout_page import course_of, make, rollout_metadata
@@ -91,6 +92,7 @@ def rollout(use_case: UseCase) -> dg.AssetsDefinition:
 
             made = once(context, store.assets, step.action(partition, inputs_of(read), more), work)
             made = replace(made, stored=store.publish(made, context.run_id))
+        tell_chain(context, use_case, store.assets, entry, books.pages, course.sentence)
         yield dg.AssetCheckResult(
             check_name="last_decision",
             passed=course.stage not in _BAD,

@@ -9,20 +9,26 @@ from dataclasses import dataclass
 from mlops_assets.core.actions import Action, Change, changes
 from mlops_assets.core.search import trials
 from mlops_assets.core.training_window import checked_weeks
+from mlops_assets.core.versions import JSON
 from mlops_assets.declare import DataError, MlopsError, UseCase
 from mlops_assets.graph.actions import Step, inputs_of, stored
 from mlops_assets.graph.catalogue import catalogue_step
 from mlops_assets.graph.features import feature_step
 from mlops_assets.graph.ingest import arrived, raw_inputs, raw_step, validated_step
-from mlops_assets.graph.monitoring import drift_step
+from mlops_assets.graph.judged import judged_by
+from mlops_assets.graph.monitoring import drift_step, monitored_inputs
 from mlops_assets.graph.online import FeatureStore, online_step
+from mlops_assets.graph.performance import is_mature, performance_step
 from mlops_assets.graph.predictions import predictions_step
 from mlops_assets.graph.registry import registry_inputs, registry_step
+from mlops_assets.graph.response import response_step
 from mlops_assets.graph.rollout import rollout_step
 from mlops_assets.graph.standing import standing_entry
+from mlops_assets.graph.storage import now as clock
 from mlops_assets.graph.training import training_step, trial_action, trial_step
 from mlops_assets.stores.actions import action_of, known
 from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.records import Records
 from mlops_assets.stores.refs import Ref
 from mlops_assets.stores.settings import Settings
 
@@ -63,7 +69,7 @@ def steps(use_case: UseCase) -> dict[str, Step]:
     """Every step of a use case by the artifact it makes, in the order of the lifecycle."""
     made: list[Callable[[UseCase], Step]] = [
         raw_step, validated_step, online_step, feature_step, training_step, registry_step, rollout_step,
-        predictions_step, catalogue_step, drift_step,
+        predictions_step, catalogue_step, drift_step, performance_step, response_step,
     ]  # fmt: skip
     return {step.artifact: step for step in (make(use_case) for make in made)}
 
@@ -82,15 +88,15 @@ def explain(use_case: UseCase, artifact: str, partition: str, places: Settings) 
     newest = history[-1] if history else None
     fixed = {"asset": step.asset, "partition": partition, "publications": told}
     try:
-        now = step.action(partition, inputs_now(step, partition, store, places))
+        wanted = step.action(partition, inputs_now(step, partition, store, places), _more(step, partition))
     except MlopsError as refused:
         return Explanation(verdict=UNKNOWN, reason=f"a run would fail: {refused}", against="", changes=(), **fixed)
     if artifact in ASKED:
         return Explanation(verdict=ALWAYS, reason=ASKED[artifact], against="", changes=(), **fixed)
-    if (found := stored(store, now)) is not None:
+    if (found := stored(store, wanted)) is not None:
         reason = f"code, configuration, libraries and inputs are those of {found[0].at}"
         return Explanation(verdict=REUSED, reason=reason, against=found[0].at, changes=(), **fixed)
-    return _anew(store, now, newest, fixed)
+    return _anew(store, wanted, newest, fixed)
 
 
 def _anew(store: AssetStore, now: Action, newest: Ref | None, fixed: Mapping[str, object]) -> Explanation:
@@ -126,11 +132,21 @@ def inputs_now(step: Step, partition: str, store: AssetStore, places: Settings) 
     if step.artifact == "registry_entry":
         digest = upstream["trained"].refs[partition].parts["model"].version
         return registry_inputs(upstream, standing_entry(store, step.use_case, partition, digest))
+    if step.artifact in ("drift_report", "performance_report"):
+        with Records(places.records) as records:
+            return monitored_inputs(upstream, judged_by(step.use_case, store, records, upstream))
     read = inputs_of(upstream)
     if step.artifact == "trained_model":
         checked_weeks(step.use_case, upstream["features"].refs)
         return read | _trials_now(step.use_case, partition, store)
     return read
+
+
+def _more(step: Step, partition: str) -> dict[str, JSON]:
+    """What the step's action is told beside declaration and inputs."""
+    if step.artifact == "performance_report":
+        return {"mature": is_mature(step.use_case, partition, clock())}
+    return {}
 
 
 def _trials_now(use_case: UseCase, partition: str, store: AssetStore) -> dict[str, str]:

@@ -14,7 +14,16 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.graph import catalogue, features, ingest, judging, monitoring, training
+from mlops_assets.graph import (
+    catalogue,
+    drift_judging,
+    features,
+    ingest,
+    judging,
+    performance_judging,
+    response,
+    training,
+)
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.registry import Registry
 from mlops_assets_tests.graph.world import WEEKS, World, land, opened, reason
@@ -30,7 +39,9 @@ MAKERS: dict[str, tuple[ModuleType, str]] = {
     "trained_model": (training, "make"),
     "registry_entry": (judging, "judge_candidate"),
     "feature_catalogue": (catalogue, "make"),
-    "drift_report": (monitoring, "make"),
+    "drift_report": (drift_judging, "judge_week"),
+    "performance_report": (performance_judging, "report_on"),
+    "response": (response, "respond"),
 }
 
 
@@ -84,9 +95,9 @@ def watch(put: Callable[[Any, str, Any], None], tell: Callable[[str], None]) -> 
 
 def _watched(artifact: str, make: Callable[..., Any], tell: Callable[[str], None]) -> Callable[..., Any]:
     @wraps(make)
-    def watched(*given: Any) -> Any:
+    def watched(*given: Any, **named: Any) -> Any:
         tell(f"{artifact}.{given[2].key}" if artifact == "trial" else artifact)
-        return make(*given)
+        return make(*given, **named)
 
     return watched
 

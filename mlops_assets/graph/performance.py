@@ -1,0 +1,128 @@
+"""Stage 6, monitoring: were a week's answers right? Realised performance on matured labels, apart from the inputs.
+
+The detector's evidence is carried from week to week, for as long as one model is judged.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.core.artifact import Artifact
+from mlops_assets.core.signals import Concept
+from mlops_assets.declare import UseCase
+from mlops_assets.graph import showing
+from mlops_assets.graph.actions import Reads, Step, once
+from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.drift_judging import HISTORY
+from mlops_assets.graph.judged import PARTS, READS, judged_by
+from mlops_assets.graph.leader import ANSWERS
+from mlops_assets.graph.monitoring import monitored_inputs
+from mlops_assets.graph.performance_judging import REPORT, work
+from mlops_assets.graph.recording import Books
+from mlops_assets.graph.steps import TRANSIENT, refusals
+from mlops_assets.graph.storage import Store, now
+
+# of the gate, what cuts a cohort into slices and days; its margin is no part of a report
+SLICED = tuple(f"promotion.{name}" for name in ("metric", "block", "slices", "min_slice_rows"))
+AT = "mlops/at"  # run tag: the instant a run takes for now, ISO 8601 with its zone
+
+
+def performance_step(use_case: UseCase) -> Step:
+    """What a performance report depends on, beside the training it judges and whether its labels are mature."""
+    return Step(
+        use_case=use_case,
+        artifact="performance_report",
+        makes=(work,),
+        sees=("name", "partitions", "tables", "requests", "label", "features", *ANSWERS, "drift.min_rows", *SLICED,
+              "concept"),
+        reads={
+            "features": Reads(artifact="feature_table"),
+            **READS,
+            "before": Reads(artifact="performance_report", start=-HISTORY, end=-1, load="existing"),
+        },
+    )  # fmt: skip
+
+
+def is_mature(use_case: UseCase, partition: str, at: str) -> bool:
+    """Whether a week's labels are trusted at an instant (ISO 8601 with its zone)."""
+    return datetime.fromisoformat(at) >= use_case.partitions.bounds(partition)[1] + use_case.label.maturity
+
+
+def performance_report(use_case: UseCase) -> dg.AssetsDefinition:
+    """The report of a week."""
+    step = performance_step(use_case)
+    key, axis = dg.AssetKey([use_case.name, "performance_report"]), partitions_def(use_case.partitions)
+
+    @dg.asset(
+        key=key,
+        group_name="monitoring",
+        partitions_def=axis,
+        deps=step.deps,
+        kinds={"scipy"},
+        retry_policy=TRANSIENT,
+        code_version=step.code_version,
+        check_specs=[
+            dg.AssetCheckSpec(
+                "concept", asset=key, partitions_def=axis, description="is the model as right as when it was made?"
+            )
+        ],
+        description="One row is a metric of a week's answers whose labels are mature: realised value with its "
+        "interval by days, beside what validation promised. The evidence of concept drift is carried from week to "
+        f"week: on average no false alarm in {use_case.concept.patience:,} labels.",
+        **showing.owned(use_case),
+    )
+    def asset(context: dg.AssetExecutionContext, store: Store, records: Books) -> Any:
+        with refusals(), records.opened() as books:
+            partition = partition_of(context, use_case)
+            read = step.upstream(store.assets, partition)
+            judged = judged_by(use_case, store.assets, books, read)
+            mature = is_mature(use_case, partition, context.run.tags.get(AT) or now())
+            action = step.action(partition, monitored_inputs(read, judged), {"mature": mature})
+
+            def make() -> Artifact:
+                model = store.assets.load_ref(judged.ref, parts=PARTS) if judged else None
+                return work(step.seen, partition, read, judged.about if judged else None, model, mature)
+
+            made = once(context, store.assets, action, make)
+        report = made.artifact.records[REPORT]
+        yield dg.AssetCheckResult(
+            check_name="concept",
+            passed=report["state"] != Concept.DRIFT.value,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=report["sentence"],
+        )
+        yield dg.MaterializeResult(value=made, metadata=_metadata(use_case, made.artifact))
+
+    return asset
+
+
+def _metadata(use_case: UseCase, made: Artifact) -> dict[str, Any]:
+    report = made.records[REPORT]
+    shown: dict[str, Any] = {"verdict": report["state"], "in words": report["sentence"]}
+    if "level" not in report:
+        return shown
+    return shown | {
+        "model": report["model"],
+        "live answers": report["source"],
+        "dagster/row_count": report["rows"],
+        "labelled": report["labelled"],
+        "gap in the evidence": report["gap_in_evidence"] or "none",
+        "metrics": showing.records([*report["metrics"], *_scaled(report)]),
+        "history": showing.plot(made.blobs["history_plot"].data, "realised metrics and evidence over the weeks"),
+        "calibration plot": showing.plot(made.blobs["calibration_plot"].data, "predicted against actual"),
+        "slices": showing.records(map(_slice, report["slices"])),
+        "as one file": f"mlops report {use_case.name} {report['partition']} --performance",
+    }
+
+
+def _scaled(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What is judged, beside the metrics: the scaled loss, and predicted minus actual."""
+    return [report[name] for name in ("loss", "gap") if report[name]]
+
+
+def _slice(one: Mapping[str, Any]) -> dict[str, Any]:
+    """In few columns: each takes room from the words."""
+    told = {"slice": one["label"], "rows": one["rows"], one["metric"]["name"]: one["metric"]["value"]}
+    return told | {"loss": one["loss"]["value"], "worse beyond chance": one["worse"]}

@@ -1,0 +1,176 @@
+"""The sensors that retrain: the newest week's response, the policy, one claim, one run.
+
+`<use case>_drift_sensor` acts on drifted inputs and on a model's age, `<use case>_concept_drift_sensor` on realised
+answers. Each tick decides and writes the decision down, also a "no"; a "yes" is one claim in the ledger, whoever else
+saw the same. A claim is an order: its sensor asks Dagster for the run until it is there, so a daemon that is killed
+between the two loses nothing, and none is started twice (`run_key` is the claim's).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from mlops_assets.core.retraining.cause import Cause, Signal
+from mlops_assets.core.retraining.facts import Facts
+from mlops_assets.core.rollout.words import Stage
+from mlops_assets.core.signals import Answer, Concept, Data, Response
+from mlops_assets.declare import UseCase
+from mlops_assets.graph.features import TABLE
+from mlops_assets.graph.recording import Books
+from mlops_assets.graph.response import RESPONSE
+from mlops_assets.graph.serving import Serving
+from mlops_assets.graph.storage import Store, now
+from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.records import Records
+
+RETRAIN, SIGNAL = "mlops/retrain", "mlops/signal"  # run tags: the claim's key, what asked for it
+WILL_RETRY = "dagster/will_retry"  # Dagster's own, of a failed run that it will start again
+SEEN = ("data", "prediction", "concept", "response", "drift", "performance")  # of a response, what a decision keeps
+# sensor -> the signals it acts on, and the asset on whose page its decisions are told
+ACTS: Mapping[str, tuple[tuple[Signal, ...], str]] = {
+    "drift_sensor": ((Signal.DATA, Signal.AGE), "drift_report"),
+    "concept_drift_sensor": ((Signal.CONCEPT,), "performance_report"),
+}
+
+
+def retraining(use_case: UseCase, job: UnresolvedAssetJobDefinition) -> list[dg.SensorDefinition]:
+    """The two sensors of a use case."""
+    return [_sensor(use_case, job, name) for name in ACTS]
+
+
+def _sensor(use_case: UseCase, job: UnresolvedAssetJobDefinition, which: str) -> dg.SensorDefinition:
+    signals, asset = ACTS[which]
+    name = f"{use_case.name}_{which}"
+
+    @dg.sensor(
+        name=name,
+        job=job,
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Retrains {use_case.name} for {' or '.join(s.value for s in signals)}, as its policy allows; "
+        f"every decision stands on the page of {asset} and in `mlops retraining decisions {use_case.name}`.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, store: Store, records: Books, serving: Serving
+    ) -> dg.SensorResult | dg.SkipReason:
+        with records.opened() as books:
+            said = []
+            for cause, answer, record in causes(use_case, store.assets, signals):
+                considered = books.retrainings.consider(
+                    use_case,
+                    cause,
+                    answer,
+                    facts(use_case, store.assets, serving, books, record),
+                    sensor=name,
+                    evidence={n: record[n] for n in SEEN},
+                    at=now(),
+                )
+                said.append(f"{cause.signal.value}: {considered.decision.reason}")
+                if considered.first:
+                    _tell(context.instance, use_case, asset, cause, considered)
+            requests = list(orders(context.instance, use_case, books, name))
+        if not requests:
+            return dg.SkipReason("; ".join(said) or "no week has been judged against a model yet")
+        return dg.SensorResult(run_requests=requests)
+
+    return sensor
+
+
+def causes(
+    use_case: UseCase, store: AssetStore, signals: tuple[Signal, ...]
+) -> Iterator[tuple[Cause, Answer, Mapping[str, Any]]]:
+    """What the newest response may ask a training for, signal by signal; nothing before a model is judged."""
+    asset = f"{use_case.name}/response"
+    newest = max(store.refs.partitions(asset), default=None)
+    ref = store.latest(asset, newest) if newest else None
+    record = store.load_ref(ref, parts=(RESPONSE,)).records[RESPONSE] if ref else {}
+    if not record.get("model"):
+        return
+    for signal in signals:
+        if signal is Signal.AGE and use_case.retraining.max_age is None:
+            continue
+        cause = Cause(
+            use_case=use_case.name, model=record["model"], model_digest=record["model_digest"],
+            reference=record["reference"], window=record["partition"], signal=signal,
+        )  # fmt: skip
+        yield cause, _answer(signal, record), record
+
+
+def _answer(signal: Signal, record: Mapping[str, Any]) -> Answer:
+    """What the signals ask for, as far as this one is among them."""
+    if signal is Signal.CONCEPT and record["concept"] != Concept.DRIFT.value:
+        return Answer(response=Response.NOTHING, reason=str(record["performance"]))
+    if signal is Signal.DATA and record["data"] not in (Data.ACT.value, Data.FAULT.value):
+        return Answer(response=Response.NOTHING, reason=str(record["drift"]))
+    return Answer(response=Response(record["response"]), reason=str(record["reason"]))
+
+
+def facts(
+    use_case: UseCase,
+    store: AssetStore,
+    serving: Serving,
+    books: Records,
+    record: Mapping[str, Any],
+) -> Facts:
+    """What the policy is told beside the trainings, which it reads itself: how things stand at this moment."""
+    last = max((head.partition for head in books.lineage.heads() if head.use_case == use_case.name), default="")
+    with serving.rollouts(use_case) as kept:
+        row = kept.row()
+    moving = not row.stage.terminal and row.stage is not Stage.PREPARING  # prepared by nobody, it holds nobody up
+    return Facts(
+        newest=str(record["partition"]),
+        trained_to=str(record["model_partition"]),
+        fresh_rows=_fresh(use_case, store, last, str(record["partition"])),
+        act_windows=int(record["act_windows"]),
+        rollout=f"{use_case.name}@{row.challenger} is in {row.stage.value}" if moving else "",
+    )
+
+
+def _fresh(use_case: UseCase, store: AssetStore, last: str, newest: str) -> int:
+    """Labelled rows of the weeks after the last training; counting stops where the policy is content."""
+    rows, asset = 0, f"{use_case.name}/feature_table"
+    for week in reversed([week for week in store.refs.partitions(asset) if last < week <= newest]):
+        ref = store.latest(asset, week)
+        if ref is not None:
+            label = store.load_ref(ref).tables[TABLE][use_case.label.column]
+            rows += len(label) - label.null_count
+        if rows >= use_case.retraining.fresh:
+            break
+    return rows
+
+
+def orders(instance: dg.DagsterInstance, use_case: UseCase, books: Records, sensor: str) -> Iterator[dg.RunRequest]:
+    """The runs of this sensor's claims that Dagster does not know yet; a claim whose runs ended unjudged has failed."""
+    for claim in books.retrainings.open_claims(use_case.name, sensor):
+        runs = instance.get_runs(dg.RunsFilter(tags={RETRAIN: claim.key}))
+        if not runs:
+            yield dg.RunRequest(
+                run_key=claim.key,
+                partition_key=claim.window,
+                tags={RETRAIN: claim.key, SIGNAL: claim.signal.value, "mlops/why": claim.reason[:250]},
+            )
+        elif all(run.is_finished and run.tags.get(WILL_RETRY) != "true" for run in runs):
+            ended = ", ".join(f"{run.run_id[:8]} {run.status.value.lower()}" for run in runs)
+            books.retrainings.failed(claim.key, why=f"no candidate of its week was judged: run {ended}", at=now())
+
+
+def _tell(instance: dg.DagsterInstance, use_case: UseCase, asset: str, cause: Cause, considered: Any) -> None:
+    """Put a decision that was not taken before on the page of the report it is about."""
+    decision = considered.decision
+    table = [dg.TableRecord({"guard": g.name, "holds": g.holds, "in words": g.sentence}) for g in decision.guards]
+    instance.report_runless_asset_event(
+        dg.AssetObservation(
+            asset_key=[use_case.name, asset],
+            partition=cause.window,
+            description=f"{'retrain' if decision.yes else 'no retraining'} for {cause.signal.value}: {decision.reason}",
+            metadata={
+                "decision": "retrain" if decision.yes else "no",
+                "signal": cause.signal.value,
+                "reason": decision.reason,
+                "guards": dg.MetadataValue.table(table),
+                "claim": cause.key if decision.yes else "none",
+            },
+        )
+    )

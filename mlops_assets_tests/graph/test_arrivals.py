@@ -1,0 +1,107 @@
+"""Files arrive, their week flows: whole weeks only, oldest first, one at a time, each once."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mlops_assets.graph.arrivals import ARRIVED
+from mlops_assets_tests.graph.ticking import tick, weeks, why
+from mlops_assets_tests.graph.world import SHIPPED, World, small_world
+
+NAME = "thin_delays"
+SENSOR = f"{NAME}_arrivals"
+NEXT, AFTER = "2013-02-04", "2013-02-11"  # the weeks after those that landed
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with small_world(tmp_path) as made:
+        yield made
+
+
+def arrive(world: World, week: str, tables: tuple[str, ...] = ("flights", "weather"), age_s: float = 60.0) -> None:
+    """The shipped files of a week, written so long ago."""
+    for table in tables:
+        target = world.landed(table, week)
+        shutil.copyfile(SHIPPED / table / f"{week}.parquet", target)
+        written = target.stat().st_mtime - age_s
+        os.utime(target, (written, written))
+
+
+def stock(world: World) -> str:
+    """The cursor after the first look."""
+    first = tick(world, SENSOR)
+    assert not first.run_requests and "5 weeks of files lay there before" in why(first)
+    return str(first.cursor)
+
+
+def test_what_lay_there_before_the_first_look_is_left_to_a_backfill(world: World) -> None:
+    assert "5 weeks are there" in why(tick(world, SENSOR, stock(world)))
+
+
+def test_a_week_whose_files_have_come_is_run_once(world: World) -> None:
+    cursor = stock(world)
+    arrive(world, NEXT)
+    asked = tick(world, SENSOR, cursor)
+    assert weeks(asked) == [NEXT] and asked.run_requests[0].tags[ARRIVED] == NAME  # type: ignore[index]
+    again = tick(world, SENSOR, cursor)  # a daemon that was killed before its cursor was kept asks by the same key
+    assert [r.run_key for r in again.run_requests or []] == [r.run_key for r in asked.run_requests or []]
+    assert "no file came or changed" in why(tick(world, SENSOR, str(asked.cursor)))
+
+
+def test_a_week_waits_for_all_of_its_files(world: World) -> None:
+    cursor = stock(world)
+    arrive(world, NEXT, tables=("flights",))
+    assert why(tick(world, SENSOR, cursor)) == f"{NEXT} waits for weather"
+    arrive(world, NEXT, tables=("weather",))
+    assert weeks(tick(world, SENSOR, cursor)) == [NEXT]
+
+
+def test_a_file_that_may_still_be_written_is_left_for_the_next_look(world: World) -> None:
+    cursor = stock(world)
+    arrive(world, NEXT, age_s=0.0)
+    assert why(tick(world, SENSOR, cursor)) == f"{NEXT} is being written"
+
+
+def test_weeks_run_oldest_first_one_at_a_time(world: World) -> None:
+    cursor = stock(world)
+    arrive(world, AFTER)
+    arrive(world, NEXT)
+    first = tick(world, SENSOR, cursor)
+    assert weeks(first) == [NEXT]
+    job = world.defs.resolve_job_def(f"{NAME}_arrived")
+    tags = {ARRIVED: NAME, "dagster/partition": NEXT}
+    run = world.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    assert (
+        why(tick(world, SENSOR, str(first.cursor))) == f"1 weeks wait, the oldest {AFTER}: that of {NEXT} is being run"
+    )
+    world.instance.report_run_canceled(run)
+    assert weeks(tick(world, SENSOR, str(first.cursor))) == [AFTER]
+
+
+def test_a_week_that_waits_does_not_hold_up_a_later_one(world: World) -> None:
+    cursor = stock(world)
+    arrive(world, NEXT, tables=("flights",))
+    arrive(world, AFTER)
+    assert weeks(tick(world, SENSOR, cursor)) == [AFTER]
+
+
+def test_a_file_that_changed_runs_its_week_again(world: World) -> None:
+    cursor = stock(world)
+    arrive(world, NEXT)
+    first = tick(world, SENSOR, cursor)
+    arrive(world, NEXT, tables=("flights",), age_s=30.0)
+    second = tick(world, SENSOR, str(first.cursor))
+    assert weeks(second) == [NEXT]
+    assert second.run_requests[0].run_key != first.run_requests[0].run_key  # type: ignore[index]
+
+
+def test_files_that_are_no_week_are_not_asked_for(world: World) -> None:
+    cursor = stock(world)
+    for name in ("2013-02-05", "notes", "2031-01-06"):
+        (world.landed("flights", NEXT).parent / f"{name}.parquet").write_bytes(b"?")
+    assert "no file came or changed" in why(tick(world, SENSOR, cursor))
