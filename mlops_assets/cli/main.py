@@ -20,6 +20,7 @@ from mlops_assets.cli import (
     quarantine,
     report,
     reproduce,
+    retraining,
     rollback,
     rollout,
     serve,
@@ -58,6 +59,7 @@ app.command("serve")(serve.serve)
 app.command("traffic")(traffic.traffic)
 app.command("rollback")(rollback.rollback)
 app.add_typer(rollout.app, name="rollout")
+app.add_typer(retraining.app, name="retraining")
 
 
 def main() -> None:
