@@ -15,6 +15,7 @@ from mlops_assets.core.frames import to_frame
 from mlops_assets.core.scoring import Scorer
 from mlops_assets.core.training_window import block_of
 from mlops_assets.core.weeks import Weeks
+from mlops_assets.declare.following import Following
 from mlops_assets.declare.use_case import LABEL_KNOWN_AT, UseCase
 
 Array = npt.NDArray[np.float64]
@@ -56,9 +57,19 @@ class Live:
         return frame.assign(**{name: self.features[name] for name in slices}).reset_index(drop=True)
 
 
+def without_label(use_case: UseCase, table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which rows of a week's feature table will never have a label: cancelled flights, the last reading of a day.
+
+    Their outcome is known to be none, or the label is what a later row of the same week's file says, and none did.
+    """
+    rules = {derived.name: derived.rule for derived in use_case.request_table.derived}
+    final = isinstance(rules.get(use_case.label.column), Following)
+    return np.asarray(table[use_case.label.column].isna() & (final | table[LABEL_KNOWN_AT].notna()), dtype=bool)
+
+
 def never_labelled(use_case: UseCase, table: pd.DataFrame) -> float:
-    """The share of a week's requests whose outcome is known to have no label: cancelled flights."""
-    return float((table[LABEL_KNOWN_AT].notna() & table[use_case.label.column].isna()).mean()) if len(table) else 0.0
+    """The share of a week's requests that will never have a label, 0 .. 1."""
+    return float(without_label(use_case, table).mean()) if len(table) else 0.0
 
 
 def enough_answers(use_case: UseCase, answers: Weeks) -> pd.DataFrame | None:
@@ -72,14 +83,13 @@ def enough_answers(use_case: UseCase, answers: Weeks) -> pd.DataFrame | None:
 def live_features(use_case: UseCase, table: pd.DataFrame) -> Live:
     """The rows of a week's feature table."""
     label = np.asarray(table[use_case.label.column].astype("Float64").to_numpy(na_value=np.nan), dtype=np.float64)
-    known = table[LABEL_KNOWN_AT].notna().to_numpy()
     return Live(
         source=f"the feature table, {len(table):,} requests (no gateway answered them)",
         features=table,
         keys=table[list(use_case.request_table.key)],
         as_of=table[use_case.requests.as_of],
         label=label,
-        known=known | ~np.isnan(label),
+        known=~np.isnan(label) | without_label(use_case, table),
         served=np.full(len(table), np.nan),
     )
 

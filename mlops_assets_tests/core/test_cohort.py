@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.core.cohort import live_answers, live_features, never_labelled
+from mlops_assets.core.cohort import live_answers, live_features, never_labelled, without_label
 from mlops_assets.core.fitting import fit
 from mlops_assets.core.frames import to_frame, to_table
+from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
+from mlops_assets.use_cases.parking import PARKING
 from mlops_assets_tests.core import tiny
 
 USE_CASE = tiny.use_case()
@@ -69,3 +71,12 @@ def test_rows_that_will_never_have_a_label_are_settled() -> None:
     log = logged(table)
     assert live_answers(USE_CASE, log, NAMES, version=3).known.sum() == len(log) - lacking
     assert live_answers(USE_CASE, log, NAMES, version=3, never=never_labelled(USE_CASE, table)).known.all()
+
+
+def test_a_label_that_a_later_row_would_bring_is_settled_when_none_did() -> None:
+    table = pd.DataFrame(
+        {"ratio_in_1h": [0.5, np.nan], "label_known_at": pd.to_datetime(["2016-10-04", None], utc=True)}
+    )
+    assert without_label(PARKING, table).tolist() == [False, True]
+    flights = pd.DataFrame({"late": [None, None], "label_known_at": known})
+    assert without_label(FLIGHT_DELAYS, flights).tolist() == [True, False]
