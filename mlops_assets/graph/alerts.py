@@ -11,10 +11,10 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.graph.retraining import WILL_RETRY
 from mlops_assets.stores.notifier import NotDelivered, Notice, notifier
 from mlops_assets.stores.settings import Settings
 
+_WILL_RETRY = "dagster/will_retry"  # Dagster's own, of a failed run that it starts again
 _AT_ONCE = 50  # finished runs a tick looks at
 _WATCHED = {"failed": dg.DagsterEventType.RUN_FAILURE, "succeeded": dg.DagsterEventType.RUN_SUCCESS}
 
@@ -67,7 +67,7 @@ def notices(
     when = datetime.fromtimestamp(at, UTC).isoformat()
     week, page = run.tags.get("dagster/partition", ""), f"{settings.dagster_ui}/runs/{run.run_id}"
     facts: dict[str, Any] = {"run": run.run_id, "page": page, "job": run.job_name, "partition": week}
-    if status == "failed" and run.tags.get(WILL_RETRY) != "true":
+    if status == "failed" and run.tags.get(_WILL_RETRY) != "true":
         why = _why(instance, run.run_id)
         yield Notice(
             kind="run_failed", subject=f"{run.job_name} {week}".strip(), at=when, facts=facts,

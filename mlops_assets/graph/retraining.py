@@ -26,7 +26,6 @@ from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.records import Records
 
 RETRAIN, SIGNAL = "mlops/retrain", "mlops/signal"  # run tags: the claim's key, what asked for it
-WILL_RETRY = "dagster/will_retry"  # Dagster's own, of a failed run that it will start again
 SEEN = ("data", "prediction", "concept", "response", "drift", "performance")  # of a response, what a decision keeps
 # sensor -> the signals it acts on, and the asset on whose page its decisions are told
 ACTS: Mapping[str, tuple[tuple[Signal, ...], str]] = {
@@ -151,7 +150,7 @@ def orders(instance: dg.DagsterInstance, use_case: UseCase, books: Records, sens
                 partition_key=claim.window,
                 tags={RETRAIN: claim.key, SIGNAL: claim.signal.value, "mlops/why": claim.reason[:250]},
             )
-        elif all(run.is_finished and run.tags.get(WILL_RETRY) != "true" for run in runs):
+        elif all(run.is_finished and not run.is_complete_and_waiting_to_retry for run in runs):
             ended = ", ".join(f"{run.run_id[:8]} {run.status.value.lower()}" for run in runs)
             books.retrainings.failed(claim.key, why=f"no candidate of its week was judged: run {ended}", at=now())
 

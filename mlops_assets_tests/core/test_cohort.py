@@ -74,9 +74,8 @@ def test_rows_that_will_never_have_a_label_are_settled() -> None:
 
 
 def test_a_label_that_a_later_row_would_bring_is_settled_when_none_did() -> None:
-    table = pd.DataFrame(
-        {"ratio_in_1h": [0.5, np.nan], "label_known_at": pd.to_datetime(["2016-10-04", None], utc=True)}
-    )
-    assert without_label(PARKING, table).tolist() == [False, True]
+    known = pd.to_datetime(["2016-10-04", None], utc=True)
+    readings = pd.DataFrame({"ratio_in_1h": [0.5, np.nan], "label_known_at": known})
+    assert without_label(PARKING, readings).tolist() == [False, True]
     flights = pd.DataFrame({"late": [None, None], "label_known_at": known})
     assert without_label(FLIGHT_DELAYS, flights).tolist() == [True, False]

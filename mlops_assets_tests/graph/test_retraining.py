@@ -136,6 +136,22 @@ def test_a_run_that_is_cancelled_settles_its_claim_as_failed(due: World) -> None
     assert weeks(tick(due, CONCEPT)) == []  # never twice for one cause
 
 
+def test_a_run_that_failed_again_after_dagster_retried_it_settles_its_claim(due: World) -> None:
+    """Dagster leaves `will_retry` on the first run and names the second beside it."""
+    say(due, Data.QUIET, Concept.DRIFT)
+    (request,) = tick(due, CONCEPT).run_requests or []
+    job, tags = due.defs.resolve_job_def(f"{NAME}_retrain"), dict(request.tags)
+    first = due.instance.create_run_for_job(job, tags=tags | {"dagster/will_retry": "true"})
+    due.instance.report_run_failed(first)
+    tick(due, CONCEPT)
+    assert trainings(due) == [(NEWEST, Outcome.PENDING)]  # it is started again
+    second = due.instance.create_run_for_job(job, tags=tags)
+    due.instance.add_run_tags(first.run_id, {"dagster/auto_retry_run_id": second.run_id})
+    due.instance.report_run_failed(second)
+    tick(due, CONCEPT)
+    assert trainings(due) == [(NEWEST, Outcome.FAILED)]
+
+
 def test_nothing_is_asked_for_before_a_model_was_judged(world: World) -> None:
     from mlops_assets_tests.graph.world import small_world
 
