@@ -1,6 +1,6 @@
 """One row of the drift report: a column's figures, its verdict among the others, and the sentence that says it."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
@@ -70,7 +70,7 @@ class ColumnDrift:
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict: verdicts as their names, figures as finite numbers or None."""
-        return {name: value.value if isinstance(value, Verdict) else value for name, value in asdict(self).items()}
+        return {name: value.value if isinstance(value, Verdict) else value for name, value in vars(self).items()}
 
 
 _DTYPE_OF: dict[object, str] = {str: "string", Verdict: "string", bool: "bool"}

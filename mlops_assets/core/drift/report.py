@@ -81,7 +81,7 @@ class DriftReport:
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, lists, strings and finite numbers, for metadata and the store."""
         return {
-            **asdict(self),
+            **asdict(replace(self, faults=(), columns=())),
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),
             "faults": [fault.to_json() for fault in self.faults],

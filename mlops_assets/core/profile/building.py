@@ -4,6 +4,7 @@ Row order changes no byte: everything is an order statistic or an integer count.
 partitions; how far each strays from the others sets the column's threshold.
 """
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -132,5 +133,5 @@ def _sizes(binned: Binned, windows: Ints) -> tuple[float, float] | None:
     for at in windows.tolist():
         own, others = (size_of(binned.bins, cells) for cells in (binned.cells[at], total - binned.cells[at]))
         if own is not None and others:
-            ratios.append(own / others)
+            ratios.append(min(own / others, sys.float_info.max))  # others may be next to nothing
     return (min(ratios), max(ratios)) if ratios else None

@@ -3,7 +3,7 @@
 Here belongs reading a column of any array type. What is counted, and against what, is `bins.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Frame = pd.DataFrame | Mapping[str, npt.ArrayLike]
 
+_HEAD = 1 << 14  # rows that tell whether a column of objects holds the same ones again and again
 _NUMBERS = {"floating", "integer", "mixed-integer-float", "boolean", "decimal", "empty"}  # of pandas' infer_dtype
 
 
@@ -50,11 +51,26 @@ def categories(column: pd.Series) -> tuple[Ints, list[str]]:
     >>> codes.tolist(), names
     ([0, -1, 1, 0], ['EWR', 'JFK'])
     """
+    found: Iterable[object]
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, found = column.cat.codes.to_numpy(), column.cat.categories
+    elif column.dtype == object:
+        codes, found = _factorized(column.to_numpy())
     else:
         codes, found = pd.factorize(column)
     return codes.astype(np.int64, copy=False), [_name(value) for value in found]
+
+
+def _factorized(values: npt.NDArray[np.object_]) -> tuple[Ints, Iterable[object]]:
+    """`pd.factorize` of objects, first by where they lie in memory: readers make each distinct text once."""
+    addresses = np.frombuffer(np.ascontiguousarray(values), dtype=np.intp) if len(values) > _HEAD else None
+    if addresses is None or len(pd.unique(addresses[:_HEAD])) > _HEAD // 2:
+        return pd.factorize(values)
+    by_object, objects = pd.factorize(addresses)
+    row = np.empty(len(objects), dtype=np.intp)
+    row[by_object] = np.arange(len(values))  # any row of the object
+    codes, found = pd.factorize(values[row])
+    return codes[by_object], found
 
 
 def _name(value: object) -> str:

@@ -62,6 +62,7 @@ def _look_up(grid: Grid, values: Floats) -> Ints:
         fine += np.bincount(keys, minlength=len(fine))
         if tied:
             open_ = np.flatnonzero(block != np.take(grid.edge, keys))
+            open_ = open_[np.take(grid.compared, keys[open_])]
             fine -= np.bincount(keys[open_], minlength=len(fine))
         else:
             open_ = np.flatnonzero(np.take(grid.compared, keys))

@@ -56,6 +56,15 @@ def test_the_grid_agrees_with_the_search_on_any_floats(points: set[float], value
         assert np.array_equal(_look_up(grid, near), _search(sketch, near))
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.2, 1.2, -0.5])
+def test_few_values_that_moved_off_their_points_are_counted_exactly(offset: float) -> None:
+    points = np.array([0.0, 1.0])
+    values = np.append(np.random.default_rng(2).integers(0, 2, 100_000) + offset, [np.nan, np.inf, -np.inf])
+
+    counted, searched = count_cells(points, values), _search(points, values)
+    assert [*counted.cells, counted.missing, counted.infinite] == searched.tolist()
+
+
 def test_a_cell_is_a_point_or_the_gap_beside_it() -> None:
     points = np.array([1.0, 2.0])
 

@@ -1,6 +1,7 @@
 """The reference profile: the same bytes for the same rows, an exact round trip, and honest bins."""
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -180,6 +181,13 @@ def test_a_single_window_says_nothing_of_rises_and_a_category_nothing_of_size() 
 
     assert (alone.held_most, alone.rise_most, alone.sizes) == (1.0, 1.0, None)
     assert names.sizes is None
+
+
+def test_windows_next_to_nothing_beside_another_have_a_size_that_can_be_written() -> None:
+    profile = profiled([1.0, 2e-313], window=["W1", "W2"])
+
+    assert profile.column("x").sizes == (2e-313, sys.float_info.max)
+    assert ReferenceProfile.from_json(json.loads(written(profile))) == profile
 
 
 def test_a_profile_of_format_1_is_read_with_bounds_that_nothing_exceeds() -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mlops_assets.core.drift.faults.selecting import order_statistics
 from mlops_assets.core.profile.bins import NumericBins, Tally
 from mlops_assets.core.profile.columns import Floats
 from mlops_assets.core.profile.records import ColumnProfile
@@ -37,8 +38,7 @@ class Look:
         if not len(present):
             return present
         ranks = np.unique((np.arange(VALUES) * len(present) + len(present) // 2) // VALUES)
-        found: Floats = np.partition(present, ranks)[ranks] + 0.0
-        return found
+        return order_statistics(present, ranks) + 0.0
 
     @property
     def name(self) -> str:
