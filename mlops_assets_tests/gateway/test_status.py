@@ -167,6 +167,7 @@ def test_no_text_becomes_markup(gateway: Gateway, rolling: Rolling) -> None:
     assert [tag for tag, _ in attacked.elements] == [tag for tag, _ in plain.elements]
     assert [sorted(given) for _, given in attacked.elements] == [sorted(given) for _, given in plain.elements]
     assert attacked.text.count("alert(1)") > 15
+    assert attacked.text.count("⟨U+0000⟩") > 15 and "\x00" not in attacked.text
     assert not [tag for tag, given in attacked.elements if any(name.startswith("on") for name in given)]
 
 

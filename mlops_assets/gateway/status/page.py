@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mlops_assets.gateway.status.markup import Html, el, joined, raw
+from mlops_assets.core.pages.markup import Html, el, joined, raw
 from mlops_assets.gateway.status.record import LIVE_S, Bar, Decision, Live, Peer, Status, percent, span, version_name
 
 _HERE = Path(__file__).parent
