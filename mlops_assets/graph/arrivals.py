@@ -9,7 +9,8 @@ they are too few then.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import dagster as dg
@@ -29,23 +30,40 @@ _PATIENT_DAYS = 28  # labels that are not there by then do not come any more
 _RECENT = 10  # weeks that are looked at for late labels
 
 
-def stamps(use_case: UseCase, landing: str) -> dict[str, dict[str, tuple[str, float]]]:
-    """Week -> table -> the stamp of its file, for every week of the axis that has one."""
+Stamps = Mapping[str, tuple[str, float]]  # table -> the stamp of its file
+
+
+def stamps(use_case: UseCase, landing: str) -> tuple[dict[str, Stamps], Stamps]:
+    """By week the stamps of its files, for every week of the axis that has one; and those of the snapshots."""
     zone = Landing(f"{landing.rstrip('/')}/{use_case.name}")
-    weekly = [table for table in use_case.tables if not table.snapshot]
     axis = set(use_case.partitions.keys())
-    found: dict[str, dict[str, tuple[str, float]]] = {}
-    for table in weekly:
-        for week in zone.partitions(table.landing):
-            if week in axis and (stamp := zone.stamp(table.landing, week)) is not None:
-                found.setdefault(week, {})[table.name] = stamp
-    return dict(sorted(found.items()))
+    weeks: dict[str, dict[str, tuple[str, float]]] = {}
+    snapshots = {}
+    for table in use_case.tables:
+        for week in ("",) if table.snapshot else zone.partitions(table.landing):
+            stamp = zone.stamp(table.landing, week or "any") if week in axis or table.snapshot else None
+            if stamp is not None and table.snapshot:
+                snapshots[table.name] = stamp
+            elif stamp is not None:
+                weeks.setdefault(week, {})[table.name] = stamp
+    return dict(sorted(weeks.items())), snapshots
 
 
-def seal(files: Mapping[str, tuple[str, float]]) -> str:
-    """What changes whenever a file of the week is written, 16 characters."""
+def seal(files: Stamps) -> str:
+    """What changes whenever one of the files is written, 16 characters."""
     told = json.dumps({table: stamp for table, (stamp, _) in sorted(files.items())})
     return blake3(told.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The cursor: what was seen of each week, and of the snapshots, when it was run."""
+
+    weeks: Mapping[str, str]
+    snapshots: str
+
+    def text(self) -> str:
+        return json.dumps({"weeks": dict(self.weeks), "snapshots": self.snapshots})
 
 
 def arrivals(use_case: UseCase, job: UnresolvedAssetJobDefinition, settings: Settings) -> dg.SensorDefinition:
@@ -59,54 +77,76 @@ def arrivals(use_case: UseCase, job: UnresolvedAssetJobDefinition, settings: Set
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="A week whose files arrive in the landing zone is made and judged: data, features, reports.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        found = stamps(use_case, settings.landing)
-        seals = {week: seal(files) for week, files in found.items()}
+    def sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
+        found, snapshots = stamps(use_case, settings.landing)
+        now_seen = Seen(weeks={week: seal(files) for week, files in found.items()}, snapshots=seal(snapshots))
         if context.cursor is None:
             return dg.SensorResult(
-                skip_reason=f"{len(seals)} weeks of files lay there before this sensor first looked: "
+                skip_reason=f"{len(found)} weeks of files lay there before this sensor first looked: "
                 f"`mlops backfill {use_case.name}` runs them; whatever comes from now on is run by itself",
-                cursor=json.dumps(seals),
+                cursor=now_seen.text(),
             )
-        seen: dict[str, str] = json.loads(context.cursor)
-        new = [week for week in seals if seals[week] != seen.get(week)]
+        seen = Seen(**json.loads(context.cursor))
+        new = [week for week in found if now_seen.weeks[week] != seen.weeks.get(week)]
+        keys = {week: f"{week} {now_seen.weeks[week]} {now_seen.snapshots}" for week in found}
+        if now_seen.snapshots != seen.snapshots:  # what a week failed for may be mended
+            new = sorted({*new, *(week for week in found if _failed(context.instance, use_case, week, keys[week]))})
         if not new:
-            return dg.SkipReason(f"no file came or changed; {len(seals)} weeks are there")
+            kept = Seen(weeks=seen.weeks, snapshots=now_seen.snapshots)
+            reason = f"no file came or changed; {len(found)} weeks are there"
+            return dg.SensorResult(skip_reason=reason, cursor=kept.text())
         if running := _running(context.instance, use_case):
             return dg.SkipReason(f"{len(new)} weeks wait, the oldest {new[0]}: that of {running} is being run")
         waits = []
+        made = store.assets.refs.partitions(f"{use_case.name}/feature_table")
         for week in new:
             if lacking := sorted(tables - set(found[week])):
                 waits.append(f"{week} waits for {', '.join(lacking)}")
             elif time.time() - max(at for _, at in found[week].values()) < _QUIET_S:
                 waits.append(f"{week} is being written")
+            elif before := _lacking_before(use_case, week, made):
+                waits.append(f"{week} waits for {before}, which it looks back at")
             else:
+                last = week == new[-1]
+                kept = Seen(
+                    weeks={**seen.weeks, week: now_seen.weeks[week]},
+                    snapshots=now_seen.snapshots if last else seen.snapshots,
+                )
                 return dg.SensorResult(
                     run_requests=[
                         dg.RunRequest(
-                            run_key=f"{week} {seals[week]}",
+                            run_key=keys[week],
                             partition_key=week,
                             tags={ARRIVED: use_case.name, "mlops/why": f"the files of {week} arrived"},
                         )
                     ],
-                    cursor=json.dumps({**seen, week: seals[week]}),
+                    cursor=kept.text(),
                 )
         return dg.SkipReason("; ".join(waits))
 
     return sensor
 
 
+def _lacking_before(use_case: UseCase, week: str, made: Sequence[str]) -> str:
+    """The week right before, where it is not made though others are; "" where nothing is lacking."""
+    before = use_case.partitions.shift(week, -1)
+    return before if made and min(made) < week and before not in made else ""
+
+
+def _failed(instance: dg.DagsterInstance, use_case: UseCase, week: str, key: str) -> bool:
+    """Whether the newest run of a week's arrival failed, and was another than the one of this key."""
+    asked = dg.RunsFilter(tags={ARRIVED: use_case.name, "dagster/partition": week})
+    runs = instance.get_runs(asked, limit=1)
+    return bool(runs) and runs[0].is_failure_or_canceled and runs[0].tags.get("dagster/run_key") != key
+
+
 def _running(instance: dg.DagsterInstance, use_case: UseCase) -> str:
-    """The week whose arrival is being run, "" when none is."""
-    unfinished = dg.RunsFilter(
-        tags={ARRIVED: use_case.name},
-        statuses=[
-            dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
-            dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING,
-        ],
-    )  # fmt: skip
-    runs = instance.get_runs(unfinished, limit=1)
-    return str(runs[0].tags.get("dagster/partition", "a week")) if runs else ""
+    """The week whose arrival is being run, or will be again; "" when none is."""
+    asked = dg.RunsFilter(tags={ARRIVED: use_case.name})
+    for run in instance.get_runs(asked, limit=5):
+        if not run.is_finished or run.is_complete_and_waiting_to_retry:
+            return str(run.tags.get("dagster/partition", "a week"))
+    return ""
 
 
 def matured(use_case: UseCase, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:

@@ -9,6 +9,7 @@ from mlops_assets.graph.catalogue import feature_catalogue
 from mlops_assets.graph.features import feature_asset
 from mlops_assets.graph.ingest import LandingZone, raw_data, validated_dataset
 from mlops_assets.graph.jobs import jobs, weekly_schedule
+from mlops_assets.graph.lost_runs import lost_runs
 from mlops_assets.graph.monitoring import drift_report
 from mlops_assets.graph.online import FeatureStore, online_features
 from mlops_assets.graph.performance import performance_report
@@ -70,7 +71,7 @@ def build_lifecycle(use_case: UseCase, settings: Settings) -> dg.Definitions:
 def resources(settings: Settings) -> dg.Definitions:
     """What all use cases stand on, by name."""
     return dg.Definitions(
-        sensors=[alerts(settings)],
+        sensors=[alerts(settings), lost_runs()],
         resources={
             "io_manager": StoreIO(url=settings.store, root=str(settings.root)),
             "trial_keys": NamedByKey(),

@@ -10,7 +10,7 @@ import pytest
 
 from mlops_assets.graph.arrivals import ARRIVED
 from mlops_assets_tests.graph.ticking import tick, weeks, why
-from mlops_assets_tests.graph.world import SHIPPED, World, small_world
+from mlops_assets_tests.graph.world import SHIPPED, WEEKS, World, reason, small_world
 
 NAME = "thin_delays"
 SENSOR = f"{NAME}_arrivals"
@@ -83,11 +83,35 @@ def test_weeks_run_oldest_first_one_at_a_time(world: World) -> None:
     assert weeks(tick(world, SENSOR, str(first.cursor))) == [AFTER]
 
 
-def test_a_week_that_waits_does_not_hold_up_a_later_one(world: World) -> None:
+def test_a_week_waits_for_the_one_before_it_once_weeks_are_made(world: World) -> None:
     cursor = stock(world)
-    arrive(world, NEXT, tables=("flights",))
     arrive(world, AFTER)
-    assert weeks(tick(world, SENSOR, cursor)) == [AFTER]
+    assert weeks(tick(world, SENSOR, cursor)) == [AFTER]  # nothing is made yet: any week may be the first
+    for week in WEEKS:
+        assert reason(world.run("data", week)) == ""
+    assert why(tick(world, SENSOR, cursor)) == f"{AFTER} waits for {NEXT}, which it looks back at"
+    arrive(world, NEXT)
+    first = tick(world, SENSOR, cursor)
+    assert weeks(first) == [NEXT]
+    assert reason(world.run("data", NEXT)) == ""
+    assert weeks(tick(world, SENSOR, str(first.cursor))) == [AFTER]
+
+
+def test_a_week_that_failed_is_run_again_when_a_snapshot_changes(world: World) -> None:
+    """Its run had failed for a file that belongs to no week."""
+    cursor = stock(world)
+    arrive(world, NEXT)
+    first = tick(world, SENSOR, cursor)
+    (request,) = first.run_requests or []
+    tags = dict(request.tags) | {"dagster/partition": NEXT, "dagster/run_key": str(request.run_key)}
+    run = world.instance.create_run_for_job(world.defs.resolve_job_def(f"{NAME}_arrived"), tags=tags)
+    world.instance.report_run_failed(run)
+    assert "no file came or changed" in why(tick(world, SENSOR, str(first.cursor)))
+    planes = world.landed("planes", "")
+    os.utime(planes, (1, 1))
+    again = tick(world, SENSOR, str(first.cursor))
+    assert weeks(again) == [NEXT] and (again.run_requests or [])[0].run_key != request.run_key
+    assert "no file came or changed" in why(tick(world, SENSOR, str(again.cursor)))
 
 
 def test_a_file_that_changed_runs_its_week_again(world: World) -> None:
