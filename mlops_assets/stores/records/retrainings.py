@@ -34,9 +34,9 @@ CRASH_POINTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Considered:
-    """A decision; whether it was not made before, whether it made a claim now; and the claim of its cause, be it an
+    """A decision. `first`: it was not made before; `claimed`: it made a claim now.
 
-    older one (None: there is none).
+    `claim` is the one of its cause, be it an older one (None: there is none).
     """
 
     decision: Decision

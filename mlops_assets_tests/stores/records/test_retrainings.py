@@ -45,10 +45,13 @@ def test_a_no_is_a_row_and_no_entry(records: Records) -> None:
 
 
 def test_the_same_decision_at_every_tick_is_one_row_that_counts_them(records: Records) -> None:
-    for second in (1, 5, 3):
+    met = [
         consider(records, 20, answer=QUIET, fresh_rows=second, at=f"2013-07-01T10:00:0{second}Z")
+        for second in (1, 5, 3)
+    ]
 
     (row,) = records.retrainings.decisions(NAME)
+    assert [one.first for one in met] == [True, False, False]
     assert row.ticks == 3
     assert (row.first_at[:19], row.last_at[:19]) == ("2013-07-01T10:00:01", "2013-07-01T10:00:05")
     assert row.guards[-1].sentence == "3 of 5,000 labelled rows since the last training"  # as it was told last
