@@ -14,6 +14,7 @@ MODEL, OTHER, QUIET = "#0072B2", "#D55E00", "#999999"
 _STYLE = {
     "svg.hashsalt": "mlops_assets",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name is no formula
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.spines.top": False,

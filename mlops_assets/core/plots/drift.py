@@ -3,9 +3,8 @@
 Drawn with matplotlib's objects, never pyplot: no state, no display. The same report gives the same bytes.
 """
 
-import io
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,8 @@ import numpy.typing as npt
 from mlops_assets.core.drift.column import ColumnDrift
 from mlops_assets.core.drift.report import DriftReport
 from mlops_assets.core.drift.verdict import Verdict
+from mlops_assets.core.pages.visible import visible
+from mlops_assets.core.plots.drawing import new_figure, svg
 from mlops_assets.core.profile.columns import Floats, Frame, Ints, column_of
 from mlops_assets.core.profile.records import ColumnProfile, ReferenceProfile
 
@@ -39,11 +40,25 @@ def drift_ranked(report: DriftReport) -> bytes:
 
     SVG, below 60 kB; at most 25 columns.
     """
+    with _style():
+        return _svg(_ranked(report))
+
+
+def drift_columns(profile: ReferenceProfile, report: DriftReport, window: Frame, top: int = 6) -> bytes:
+    """Reference against window, the share of rows per bin, for the `top` most drifted columns. SVG, below 60 kB.
+
+    Raises DataError when `window` is not one the profile can read.
+    """
+    with _style():
+        return _svg(_by_bins(profile, report, window, top))
+
+
+def _ranked(report: DriftReport) -> "Figure":
     rows = [column for column in report.columns if column.ratio is not None][:_MOST]
-    figure = _figure(9.0, 1.9 + 0.27 * max(len(rows), 2))
+    figure: Figure = new_figure(9.0, 1.9 + 0.27 * max(len(rows), 2))
     axes = figure.add_subplot()
     more = f"  ({len(rows)} of {len(report.columns)} columns)" if len(rows) < len(report.columns) else ""
-    axes.set_title("\n".join(textwrap.wrap(report.sentence, 105)) + more, fontsize=9, loc="left")
+    axes.set_title("\n".join(textwrap.wrap(visible(report.sentence), 105)) + more, fontsize=9, loc="left")
     ratios = [row.ratio or 0.0 for row in rows]
     right = max(1.6, *ratios) if rows else 1.6
     bars = axes.barh(range(len(rows)), ratios, height=0.7)
@@ -67,17 +82,13 @@ def drift_ranked(report: DriftReport) -> bytes:
     used = dict.fromkeys(_colour(row) for row in rows)
     handles = [bars[[_colour(row) for row in rows].index(colour)] for colour in used]
     axes.legend(handles, [_MEANING[colour] for colour in used], fontsize=7, loc="lower right", frameon=False)
-    return _svg(figure)
+    return figure
 
 
-def drift_columns(profile: ReferenceProfile, report: DriftReport, window: Frame, top: int = 6) -> bytes:
-    """Reference against window, the share of rows per bin, for the `top` most drifted columns. SVG, below 60 kB.
-
-    Raises DataError when `window` is not one the profile can read.
-    """
+def _by_bins(profile: ReferenceProfile, report: DriftReport, window: Frame, top: int) -> "Figure":
     rows = [column for column in report.columns if column.ratio is not None][:top]
     down = -(-max(len(rows), 1) // 2)
-    figure = _figure(9.0, 0.6 + 2.3 * down)
+    figure: Figure = new_figure(9.0, 0.6 + 2.3 * down)
     figure.suptitle(
         f"Share of rows per bin: grey the reference ({report.reference_rows:,} rows), "
         f"coloured the window ({report.rows:,} rows)",
@@ -85,7 +96,7 @@ def drift_columns(profile: ReferenceProfile, report: DriftReport, window: Frame,
     )
     for at, row in enumerate(rows):
         _draw_column(figure.add_subplot(down, 2, at + 1), profile.column(row.name), row, window)
-    return _svg(figure)
+    return figure
 
 
 def _draw_column(axes: "Axes", profile: ColumnProfile, row: ColumnDrift, window: Frame) -> None:
@@ -102,7 +113,7 @@ def _draw_column(axes: "Axes", profile: ColumnProfile, row: ColumnDrift, window:
     _bars(axes, places, _shares(live)[shown], _colour(row))
     axes.autoscale_view()
     axes.set_ylim(bottom=0)
-    axes.set_xticks(places, [labels[bin_][:16] for bin_ in shown], rotation=35, ha="right", fontsize=6)
+    axes.set_xticks(places, [visible(labels[bin_])[:16] for bin_ in shown], rotation=35, ha="right", fontsize=6)
     axes.tick_params(axis="both", length=0)  # each mark is a hundred bytes of SVG and no information
     axes.tick_params(axis="y", labelsize=6)
     axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -142,7 +153,7 @@ def _colour(row: ColumnDrift) -> str:
 
 def _name(row: ColumnDrift) -> str:
     role = " (score)" if row.prediction else ""
-    return f"{row.name} [{row.unit}]{role}" if row.unit else f"{row.name}{role}"
+    return visible(f"{row.name} [{row.unit}]{role}" if row.unit else f"{row.name}{role}")
 
 
 def _figures(row: ColumnDrift) -> str:
@@ -156,18 +167,14 @@ def _figures(row: ColumnDrift) -> str:
     return said + (f", unseen {row.unseen:.0%}" if (row.unseen or 0.0) >= 0.05 else "")
 
 
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure
+def _style() -> Any:
+    from matplotlib import rc_context
 
-    return Figure(figsize=(width, height), layout="constrained")
+    # a name is no formula
+    return rc_context({"svg.hashsalt": "mlops_assets", "svg.fonttype": "none", "text.parse_math": False})
 
 
 def _svg(figure: "Figure") -> bytes:
-    import matplotlib
-
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    out = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "mlops_assets", "svg.fonttype": "none"}):
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return out.getvalue()
+    return svg(figure)

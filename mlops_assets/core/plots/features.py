@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlops_assets.core.pages.visible import visible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -25,6 +27,7 @@ _USED, _UNUSED, _TEXT = "#0072b2", "#a6a6a6", "#555555"
 _STYLE = {
     "svg.hashsalt": "mlops_assets",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name is no formula
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # each text names its fonts, and there are hundreds
 }
@@ -59,7 +62,7 @@ def _drawn(
     axes.set_axis_off()
     axes.set_xlim(0, width)
     axes.set_ylim(0, height)
-    axes.text(0.15, height - 0.25, title + more, fontsize=9)
+    axes.text(0.15, height - 0.25, visible(title) + more, fontsize=9)
     bars: dict[str, list[Rectangle]] = {_USED: [], _UNUSED: []}
     for place, (name, record) in enumerate(drawn.items()):
         left = 0.15 + place % _ACROSS * _WIDTH
@@ -75,16 +78,16 @@ def _panel(axes: "Axes", left: float, top: float, name: str, unit: str, drawn: M
     counts = np.array(drawn["counts"], dtype=np.float64)
     present = counts.sum()
     rows = present + drawn["missing"]
-    axes.text(left, top, f"{name} [{unit}]" if unit else name, fontsize=7.5)
+    axes.text(left, top, visible(f"{name} [{unit}]" if unit else name), fontsize=7.5)
     coverage = f"{present / rows:.1%} known" if drawn["missing"] else "always known" if rows else "no rows"
     if not present:
         axes.text(left, top - 0.16, coverage, fontsize=6, color=_TEXT)
         return []
-    shares = counts / present
+    shares, labels = counts / present, [visible(label) for label in drawn.get("labels", ())]
     floor = top - 0.3 - _BARS
     if drawn["kind"] == "names":
         axes.text(left, top - 0.14, coverage, fontsize=6, color=_TEXT)
-        return _lying(axes, left, top - 0.22, drawn["labels"], shares)
+        return _lying(axes, left, top - 0.22, labels, shares)
     axes.text(left, top - 0.14, f"{coverage}, tallest bar {shares.max():.0%}", fontsize=6, color=_TEXT)
     step = _INNER / len(shares)
     gap = 0.15 * step
@@ -93,8 +96,8 @@ def _panel(axes: "Axes", left: float, top: float, name: str, unit: str, drawn: M
         for at, value, align in ((left, drawn["low"], "left"), (left + _INNER, drawn["high"], "right")):
             axes.text(at, floor - 0.12, f"{value:.4g}", fontsize=6, ha=align, color=_TEXT)
     else:
-        every = -(-max(map(len, drawn["labels"])) * _LETTER // step)  # so many labels apart they do not touch
-        for place, label in list(enumerate(drawn["labels"]))[:: int(max(every, 1))]:
+        every = -(-max(map(len, labels)) * _LETTER // step)  # so many labels apart they do not touch
+        for place, label in list(enumerate(labels))[:: int(max(every, 1))]:
             axes.text(left + (place + 0.5) * step, floor - 0.12, label, fontsize=6, ha="center", color=_TEXT)
     tall = shares / shares.max() * _BARS
     line = (left, floor - 0.012, _INNER, 0.008)

@@ -112,7 +112,7 @@ def _column(axes: "Axes", shown: History, name: str, *, labelled: bool) -> None:
     axes.minorticks_off()
     unit = f" [{last['unit']}]" if last["unit"] else ""
     title = f"{visible(name)[:44]}{visible(unit)}: PSI {last['psi']:.2f}, threshold {last['threshold']:.2f}"
-    axes.set_title(title, fontsize=8, parse_math=False)
+    axes.set_title(title, fontsize=8)
     _weeks(axes, shown if labelled else ())
     axes.set_xlim(-0.8, len(shown) - 0.2)
 
@@ -179,7 +179,7 @@ def _weeks(axes: "Axes", shown: History) -> None:
     """A few weeks named below the axis, the newest always."""
     last = len(shown) - 1
     marks = sorted({round(last * part / (_TICKS - 1)) for part in range(_TICKS)}) if shown else []
-    axes.set_xticks(marks, [visible(shown[at][0]) for at in marks], fontsize=7, parse_math=False)
+    axes.set_xticks(marks, [visible(shown[at][0]) for at in marks], fontsize=7)
     axes.set_xlim(-0.8, max(last, 0) + 0.8)
     axes.tick_params(axis="both", length=0)  # each mark is a hundred bytes of SVG and no information
 

@@ -4,10 +4,12 @@ Drawn from stored reports alone (`PerformanceReport.to_json`). The same reports 
 """
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.core.metrics import METRIC
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.drawing import MODEL, OTHER, QUIET, new_figure, style, svg, words
 from mlops_assets.core.signals import Concept
 from mlops_assets.declare.modelling import Task
@@ -39,7 +41,7 @@ def performance_history(history: History) -> bytes:
         _evidence(axes[-1], reports)
         step = max(1, -(-len(shown) // _TICKS))
         ticks = range(0, len(shown), step)
-        axes[-1].set_xticks(ticks, [shown[place][0] for place in ticks], rotation=35, ha="right", fontsize=8)
+        axes[-1].set_xticks(ticks, [visible(shown[place][0]) for place in ticks], rotation=35, ha="right", fontsize=8)
         axes[-1].set_xlim(-0.6, max(len(shown), 1) - 0.4)
         told = (
             f"the latest {len(shown)} of {len(history)} weeks" if len(shown) < len(history) else f"{len(shown)} weeks"
@@ -54,14 +56,14 @@ def realised_calibration(report: Mapping[str, Any], *, task: Task, unit: str = "
     `unit` is the label's, for a regression. A report without calibration is drawn as its sentence.
     """
     percent = task is Task.CLASSIFICATION
-    scale, sign = (100, "%") if percent else (1, unit)
+    scale, sign = (100, "%") if percent else (1, visible(unit))
     table = report["calibration"]
     with style():
         figure = new_figure(6.4, 4.6)
         axes = figure.subplots()
         if table is None:
             axes.set_axis_off()
-            axes.set_title(report["sentence"], fontsize=9, wrap=True)
+            axes.set_title("\n".join(textwrap.wrap(visible(report["sentence"]), 80)), fontsize=9)
             return svg(figure)
         predicted, actual = ([row[name] * scale for row in table["deciles"]] for name in ("predicted", "actual"))
         low, high = min(predicted + actual), max(predicted + actual)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.drawing import MODEL, OTHER, QUIET, new_figure, style, svg
 
 _MOST_BLOCKS = 90  # the latest; more do not fit a screen
@@ -30,12 +31,16 @@ def share_svg(decisions: Sequence[Mapping[str, Any]], *, title: str) -> bytes:
         for row in decisions:
             if row["stage"] != before:
                 axes.annotate(
-                    row["stage"], (row["at"], 100 * row["share"]), (2, 5), textcoords="offset points", fontsize=7
+                    visible(row["stage"]),
+                    (row["at"], 100 * row["share"]),
+                    (2, 5),
+                    textcoords="offset points",
+                    fontsize=7,
                 )
             before = row["stage"]
         axes.set_ylim(-5, 112)
         axes.set_ylabel("answered by the challenger (%)")
-        axes.set_title(title if decisions else f"{title}: nothing was decided yet")
+        axes.set_title(visible(title if decisions else f"{title}: nothing was decided yet"))
         _dates(axes, at)
         return svg(figure)
 
@@ -49,7 +54,7 @@ def evidence_svg(judged: Sequence[Mapping[str, Any]], *, title: str) -> bytes:
     names = list(dict.fromkeys(row["name"] for row in judged))
     with style():
         figure = new_figure(7.2, 1.2 + 1.3 * max(1, len(names)))
-        figure.suptitle(title if names else f"{title}: nothing was judged yet", x=0.01, ha="left", fontsize=11)
+        figure.suptitle(visible(title if names else f"{title}: nothing was judged yet"), x=0.01, ha="left", fontsize=11)
         panels = figure.subplots(max(1, len(names)), 1, sharex=True, squeeze=False)[:, 0]
         for panel, name in zip(panels, names, strict=False):
             rows = [row for row in judged if row["name"] == name]
@@ -61,7 +66,7 @@ def evidence_svg(judged: Sequence[Mapping[str, Any]], *, title: str) -> bytes:
             panel.axhline(1, color=QUIET, linewidth=1, linestyle="--")
             panel.set_ylim(-0.1, 2.1)
             panel.set_yticks([0, 1, 2], ["0", "enough", "2"])
-            panel.set_ylabel(name.replace("_", " "))
+            panel.set_ylabel(visible(name.replace("_", " ")))
         if names:
             panels[0].legend(loc="upper left", ncols=2)
         _dates(panels[-1], [row["at"] for row in judged])
@@ -91,7 +96,7 @@ def loss_svg(blocks: Sequence[Mapping[str, Any]], *, loss: str, margin: float, l
             chosen = [at for at in places if rows[at]["complete"] is complete]
             axes.plot(chosen, [more[at] for at in chosen], "o", color=MODEL, markerfacecolor=face, markersize=4)
         marks = list(places)[:: max(1, len(rows) // 6)]
-        axes.set_xticks(marks, [rows[at]["block"] for at in marks], fontsize=8)
+        axes.set_xticks(marks, [visible(rows[at]["block"]) for at in marks], fontsize=8)
         axes.set_ylabel(f"{loss.replace('_', ' ')}: challenger - champion")
         told = f"{len(rows)} of {len(blocks)} blocks; " if len(rows) < len(blocks) else ""
         axes.set_title(f"{told}below 0 the challenger is better; hollow: labels still come")

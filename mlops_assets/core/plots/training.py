@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from mlops_assets.core.calibration import Calibration
 from mlops_assets.core.fitting import WeekMetric
 from mlops_assets.core.metrics import METRIC
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.drawing import MODEL, OTHER, QUIET, new_figure, style, svg, words
 from mlops_assets.declare.modelling import Task
 
@@ -21,7 +22,7 @@ def calibration_svg(calibration: Calibration, *, task: Task, unit: str = "") -> 
     `unit` is the label's, for a regression.
     """
     percent = task is Task.CLASSIFICATION
-    scale, sign = (100, "%") if percent else (1, unit)
+    scale, sign = (100, "%") if percent else (1, visible(unit))
     what = "happened" if percent else "actual mean"
     found = [(d.predicted * scale, d.actual * scale, d.rows) for d in calibration.deciles]
     predicted, actual, rows = ([float(row[n]) for row in found] for n in range(3))
@@ -58,11 +59,11 @@ def importances_svg(importances: Mapping[str, float], *, metric: str) -> bytes:
     with style():
         figure = new_figure(6.4, 1.2 + 0.26 * max(3, len(bars)))
         axes = figure.subplots()
-        names = [name for name, _ in bars]
-        axes.barh(names, [share * 100 for _, share in bars], color=MODEL)
+        axes.barh(range(len(bars)), [share * 100 for _, share in bars], color=MODEL)
+        axes.set_yticks(range(len(bars)), [visible(name) for name, _ in bars])
         axes.invert_yaxis()
-        for name, share in bars:
-            axes.annotate(f"{share:.1%}", (share * 100, name), xytext=(3, 0), textcoords="offset points", va="center")
+        for at, (_, share) in enumerate(bars):
+            axes.annotate(f"{share:.1%}", (share * 100, at), xytext=(3, 0), textcoords="offset points", va="center")
         axes.set_xlabel(f"share of what shuffling costs in {words(metric)} (%)")
         axes.margins(x=0.12)
         told = [f"{silent} of {len(importances)} features show none"] if silent else []
@@ -90,7 +91,7 @@ def weekly_svg(weekly: Sequence[WeekMetric], *, metric: str) -> bytes:
             axes.axvspan(judging[0] - 0.5, judging[-1] + 0.5, color=QUIET, alpha=0.18, linewidth=0, label="validation")
         step = max(1, -(-len(weekly) // 12))
         ticks = list(range(0, len(weekly), step))
-        axes.set_xticks(ticks, [weekly[place].partition for place in ticks], rotation=35, ha="right")
+        axes.set_xticks(ticks, [visible(weekly[place].partition) for place in ticks], rotation=35, ha="right")
         axes.set_ylabel(f"{words(metric)} ({direction} is better)")
         axes.set_title("Week by week: hollow weeks were trained on, filled ones judge")
         axes.legend(loc="best", ncols=3)

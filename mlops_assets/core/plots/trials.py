@@ -4,6 +4,7 @@ Here belongs the drawing of what `search.py` measured; nothing is computed. The 
 """
 
 from mlops_assets.core.metrics import METRIC
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.drawing import MODEL, OTHER, QUIET, new_figure, style, svg, words
 from mlops_assets.core.search import Searched, TrialResult
 
@@ -34,14 +35,16 @@ def trials_svg(search: Searched) -> bytes:
         axes.set_ylim(len(drawn) - 0.4, -0.6)
         axes.margins(x=0.2)
         direction = "higher" if METRIC[first.metric].greater_is_better else "lower"
-        axes.set_xlabel(f"{words(first.metric)} ({direction} is better) on {', '.join(first.tuning_weeks)}")
+        axes.set_xlabel(f"{words(first.metric)} ({direction} is better) on {visible(', '.join(first.tuning_weeks))}")
         hidden = len(search.results) - len(drawn)
         more = f", {hidden} more not drawn" if hidden else ""
-        figure.suptitle(f"{len(search.results)} trials{more}: {chosen} is chosen", x=0.01, ha="left", fontsize=11)
+        figure.suptitle(
+            f"{len(search.results)} trials{more}: {visible(chosen)} is chosen", x=0.01, ha="left", fontsize=11
+        )
         return svg(figure)
 
 
 def _told(result: TrialResult) -> str:
     """The trial's number and what it sets: "t02  max_features 0.25"."""
     changed = [f"{name} {value}" for name, value in result.trial.changed.items()]
-    return f"{result.trial.key.partition('_')[0]}  {', '.join(changed) or 'as declared'}"
+    return visible(f"{result.trial.key.partition('_')[0]}  {', '.join(changed) or 'as declared'}")

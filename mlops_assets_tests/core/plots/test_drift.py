@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 from mlops_assets.core.drift import Completeness, DriftReport, drift_report
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.drift import drift_columns, drift_ranked
 from mlops_assets.core.profile import ReferenceProfile, build_profile
 from mlops_assets.declare.drift import Monitored
+from mlops_assets_tests.core.pages.world import HOSTILE
+from mlops_assets_tests.core.plots.seen import texts
 from mlops_assets_tests.core.profile.world import POLICY, WATCHED, reference, reference_rows, week
 
 FULL = Completeness(days_with_rows=7, days=7)
@@ -82,3 +85,18 @@ def test_importing_the_plots_does_not_import_matplotlib() -> None:
     code = "import sys, mlops_assets.core.plots.drift; sys.exit('matplotlib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_of_a_column_a_unit_or_a_category_breaks_a_picture(name: str) -> None:
+    watched = [Monitored(name=name, kind="category"), Monitored(name="score", kind="numeric", unit=name)]
+    rows = pd.DataFrame({name: ["a", f"b{name}"] * 2000, "score": np.arange(4000) % 7})
+    profile = build_profile(rows, window=np.arange(4000) // 1000, columns=watched, prediction="score", policy=POLICY)
+    window = rows.assign(**{name: f"b{name}"})
+    report = drift_report(profile, window, policy=POLICY, importances=None, completeness=FULL)
+
+    for picture in (drift_ranked(report), drift_columns(profile, report, window)):
+        said = texts(picture)
+        assert any(text.startswith(visible(name)) for text in said)
+        assert f"score [{visible(name)}] (score)" in " ".join(said)
+    assert visible(f"b{name}")[:16] in said

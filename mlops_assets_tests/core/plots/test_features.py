@@ -8,8 +8,11 @@ import pytest
 
 from mlops_assets.core.catalogue import distributions
 from mlops_assets.core.frames import to_table
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.features import features_svg
 from mlops_assets_tests.core import tiny
+from mlops_assets_tests.core.pages.world import HOSTILE
+from mlops_assets_tests.core.plots.seen import texts
 
 WEEK = distributions(tiny.use_case(), to_table(tiny.week(0)))
 UNITS = {"weight": "kg"}
@@ -67,3 +70,15 @@ def test_importing_the_plots_does_not_import_matplotlib() -> None:
     code = "import sys, mlops_assets.core.plots.features; sys.exit('matplotlib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_the_picture(name: str) -> None:
+    labels = [f"{at}{name}" for at in range(3)]
+    drawn: dict[str, dict[str, object]] = {
+        name: {"kind": "names", "missing": 0, "labels": labels, "counts": [1, 2, 3]},
+        f"{name}2": {"kind": "values", "missing": 1, "labels": labels, "counts": [1, 2, 3]},
+    }
+    said = texts(features_svg(drawn, units={name: name}, used=set(), title=name))
+
+    assert {visible(name), f"{visible(name)} [{visible(name)}]", visible(labels[0])[:12]} <= set(said)

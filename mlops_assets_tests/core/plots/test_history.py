@@ -3,20 +3,15 @@
 import subprocess
 import sys
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
 from mlops_assets.core.plots import drift
 from mlops_assets.core.plots.history import _CALM, _DRIFT, _FAULT, _OPEN, _WATCH, drift_history, flagged
 from mlops_assets_tests.core.pages.world import HOSTILE, hostile, report
+from mlops_assets_tests.core.plots.seen import texts
 
 NO_MODEL = {"verdict": "INCONCLUSIVE", "sentence": "INCONCLUSIVE: no model led before, so there is no reference."}
-
-
-def texts(svg: bytes) -> list[str]:
-    root = ElementTree.fromstring(svg)  # noqa: S314  # our own bytes
-    return ["".join(node.itertext()) for node in root.iter() if node.tag.endswith("}text")]
 
 
 @pytest.fixture(scope="module")

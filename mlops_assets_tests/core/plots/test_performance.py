@@ -5,14 +5,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.performance import performance_history, realised_calibration
 from mlops_assets.declare import Task
+from mlops_assets_tests.core.pages.world import HOSTILE
 from mlops_assets_tests.core.performance.worlds import cohort, report
-
-
-def texts(svg: bytes) -> list[str]:
-    root = ElementTree.fromstring(svg)  # noqa: S314  # our own bytes
-    return ["".join(node.itertext()) for node in root.iter() if node.tag.endswith("}text")]
+from mlops_assets_tests.core.plots.seen import texts
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +63,12 @@ def test_the_calibration_says_predicted_and_actual_and_a_week_without_it_its_rea
     assert "insufficient labels" in unjudged
     assert len(drawn) < 60_000
     assert "predicted (min)" in texts(realised_calibration(weeks[0][1], task=Task.REGRESSION, unit="min"))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_a_picture(weeks: list[tuple[str, dict[str, Any]]], name: str) -> None:
+    unjudged = {**weeks[-1][1], "sentence": name}
+
+    assert visible(name) in texts(performance_history([(name, weeks[0][1])]))
+    assert f"predicted ({visible(name)})" in texts(realised_calibration(weeks[0][1], task=Task.REGRESSION, unit=name))
+    assert "".join(texts(realised_calibration(unjudged, task=Task.REGRESSION))) == visible(name)

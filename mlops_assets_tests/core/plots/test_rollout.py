@@ -7,7 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.rollout import evidence_svg, loss_svg, share_svg
+from mlops_assets_tests.core.pages.world import HOSTILE
+from mlops_assets_tests.core.plots.seen import texts
 
 START = datetime(2013, 7, 1, tzinfo=UTC)
 STAGES = (("SHADOW", 0.0), ("CANARY", 0.05), ("CANARY", 0.25), ("CANARY", 0.5), ("SOAK", 1.0), ("FINALIZED", 1.0))
@@ -77,3 +80,14 @@ def test_a_single_instant_and_nothing_at_all_are_drawn_without_a_word() -> None:
 
     assert share_svg([one], title="one") and share_svg([], title="none")
     assert evidence_svg([measure], title="one") and evidence_svg([], title="none")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_a_picture(name: str) -> None:
+    decision = {"at": START, "share": 0.5, "stage": name, "decision": "ADVANCED"}
+    measure = {"at": START, "name": name, "toward_pass": 0.5, "toward_fail": 0.0}
+    block = {"block": name, "champion": 0.48, "challenger": 0.49, "complete": True}
+
+    assert texts(share_svg([decision], title=name)).count(visible(name)) == 2
+    assert {visible(name), visible(name.replace("_", " "))} <= set(texts(evidence_svg([measure], title=name)))
+    assert visible(name) in texts(loss_svg([block], loss="brier", margin=0.003, look=LOOK))

@@ -6,9 +6,12 @@ import pytest
 
 from mlops_assets.core.calibration import calibrate
 from mlops_assets.core.fitting import WeekMetric, fit
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.training import calibration_svg, importances_svg, weekly_svg
 from mlops_assets.declare import Task
 from mlops_assets_tests.core import tiny
+from mlops_assets_tests.core.pages.world import HOSTILE
+from mlops_assets_tests.core.plots.seen import texts
 
 
 @pytest.fixture(scope="module", params=list(Task), ids=lambda task: task.value)
@@ -72,3 +75,13 @@ def test_a_year_of_weeks_and_a_hundred_features_stay_small():
 
 def test_no_importance_at_all_still_draws():
     assert b"2 of 2 features show none" in importances_svg({"a": 0.0, "b": 0.0}, metric="brier")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_a_picture(name: str) -> None:
+    week = WeekMetric(partition=name, role="train", rows=9, model=0.5, baseline=0.7)
+    calibration = calibrate([12.0, 52.0, 61.0], [12.3, 50.5, 61.2])
+
+    assert visible(name) in texts(importances_svg({name: 0.6, f"{name}2": 0.4}, metric="log_loss"))
+    assert visible(name) in texts(weekly_svg([week], metric="auc"))
+    assert f"predicted ({visible(name)})" in texts(calibration_svg(calibration, task=Task.REGRESSION, unit=name))

@@ -1,12 +1,18 @@
 """The picture of a search: the same bytes for the same results, small, and every trial can be read."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
+import pytest
+
 from mlops_assets.core.fitting import fit
+from mlops_assets.core.pages.visible import visible
 from mlops_assets.core.plots.trials import trials_svg
 from mlops_assets.core.search import Searched, TrialResult, trials
 from mlops_assets.declare import Search
 from mlops_assets_tests.core import tiny
+from mlops_assets_tests.core.pages.world import HOSTILE
+from mlops_assets_tests.core.plots.seen import texts
 
 
 def test_the_picture_says_each_trials_parameters_and_value_and_which_is_chosen() -> None:
@@ -34,3 +40,17 @@ def test_of_many_trials_the_chosen_one_is_always_drawn_and_the_rest_counted() ->
 
     assert len(data) < 60_000
     assert b"max_leaf_nodes 107" in data and b"101 trials, 71 more not drawn: t100_" in data
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_parameter_and_no_week_breaks_the_picture(name: str) -> None:
+    model = tiny.use_case(min_weeks=4, search=Search(space={"max_leaf_nodes": (8, 9)}, trials=3)).model
+    made = [
+        TrialResult(trial=replace(trial, changed={name: name}), metric="auc", value=0.5, failure=None, rows=500,
+                    tuning_rows=250, tuning_weeks=(name,))
+        for trial in trials(model)
+    ]  # fmt: skip
+    said = texts(trials_svg(Searched(results=tuple(made), chosen=made[0].trial)))
+
+    assert f"t00  {visible(f'{name} {name}')}" in said
+    assert any(text.endswith(f" on {visible(name)}") for text in said)
