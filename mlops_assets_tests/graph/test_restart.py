@@ -120,7 +120,7 @@ def undisturbed(run: Run, built: Path, tmp_path_factory: pytest.TempPathFactory)
     shutil.copytree(built / "three", folder, dirs_exist_ok=True)
     assert run(folder) == 0
     work = begun(folder)
-    assert len(work) == len(set(work)) == 10  # eight assets, with three trials for the one of trials
+    assert len(work) == len(set(work)) == 12  # ten assets, with three trials for the one of trials
     with standing(folder, lived.artifacts(built)) as world:
         return state(world)
 
@@ -227,7 +227,7 @@ def killed_and_reexecuted(run: Run, built: Path, folder: Path, step: str, watch:
         with reexecuted(world, lived.artifacts(built), killed.run_id) as again:
             assert again.success, step
         assert not before & set(work), step
-        assert len(before) + len(work) == 10, step
+        assert len(before) + len(work) == 12, step
         return state(world)
 
 
