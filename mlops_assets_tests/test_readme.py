@@ -366,7 +366,9 @@ def timeless(line: str) -> str:
     """A line of output without how long it took. Versions of data stay, they are the same everywhere; what is made of
     a model holds metrics, whose last digit may differ on another processor."""
     line = re.sub(r"\b\d+(\.\d)? s\b", "# s", line)
-    if re.search(r"/(trained_model|registry_entry|rollout|predictions|drift_report|performance_report|response) ", line):
+    if re.search(
+        r"/(trained_model|registry_entry|rollout|predictions|drift_report|performance_report|response) ", line
+    ):
         line = re.sub(r"\b[0-9a-f]{12}\b", "#", line)
     return " ".join(line.split())
 

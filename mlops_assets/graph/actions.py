@@ -109,8 +109,10 @@ class Step:
 
     @property
     def deps(self) -> list[dg.AssetKey]:
-        """The assets upstream, as Dagster draws them; its own earlier weeks it cannot draw."""
-        names = dict.fromkeys(read.artifact for read in self.reads.values() if read.artifact != self.artifact)
+        """The assets upstream, as Dagster draws them: what is read of the same week; it knows nothing of others."""
+        names = dict.fromkeys(
+            read.artifact for read in self.reads.values() if read.artifact != self.artifact and read.end >= 0
+        )
         return [dg.AssetKey([self.use_case.name, name]) for name in names]
 
 

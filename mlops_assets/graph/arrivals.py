@@ -18,7 +18,7 @@ from blake3 import blake3
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from mlops_assets.core.signals import Concept
-from mlops_assets.declare import UseCase
+from mlops_assets.declare import DataError, UseCase
 from mlops_assets.graph.performance_judging import REPORT
 from mlops_assets.graph.storage import Store, now
 from mlops_assets.stores.landing import Landing
@@ -33,20 +33,30 @@ _RECENT = 10  # weeks that are looked at for late labels
 Stamps = Mapping[str, tuple[str, float]]  # table -> the stamp of its file
 
 
-def stamps(use_case: UseCase, landing: str) -> tuple[dict[str, Stamps], Stamps]:
-    """By week the stamps of its files, for every week of the axis that has one; and those of the snapshots."""
-    zone = Landing(f"{landing.rstrip('/')}/{use_case.name}")
-    axis = set(use_case.partitions.keys())
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What lies in the landing zone: by week of the axis, of the snapshots; and what may not be looked at, in words."""
+
+    weeks: Mapping[str, Stamps]
+    snapshots: Stamps
+    refused: tuple[str, ...]
+
+
+def landed(use_case: UseCase, landing: str) -> Files:
+    """The stamps of a use case's files. A file that is refused (a link that leads out) holds up no other."""
+    zone, axis = Landing(f"{landing.rstrip('/')}/{use_case.name}"), set(use_case.partitions.keys())
     weeks: dict[str, dict[str, tuple[str, float]]] = {}
-    snapshots = {}
+    snapshots, refused = {}, []
     for table in use_case.tables:
-        for week in ("",) if table.snapshot else zone.partitions(table.landing):
-            stamp = zone.stamp(table.landing, week or "any") if week in axis or table.snapshot else None
-            if stamp is not None and table.snapshot:
-                snapshots[table.name] = stamp
-            elif stamp is not None:
-                weeks.setdefault(week, {})[table.name] = stamp
-    return dict(sorted(weeks.items())), snapshots
+        for week in ("any",) if table.snapshot else sorted(axis & set(zone.partitions(table.landing))):
+            try:
+                stamp = zone.stamp(table.landing, week)
+            except DataError as error:
+                refused.append(str(error))
+                continue
+            if stamp is not None:
+                (snapshots if table.snapshot else weeks.setdefault(week, {}))[table.name] = stamp
+    return Files(weeks=dict(sorted(weeks.items())), snapshots=snapshots, refused=tuple(refused))
 
 
 def seal(files: Stamps) -> str:
@@ -78,8 +88,9 @@ def arrivals(use_case: UseCase, job: UnresolvedAssetJobDefinition, settings: Set
         description="A week whose files arrive in the landing zone is made and judged: data, features, reports.",
     )
     def sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
-        found, snapshots = stamps(use_case, settings.landing)
-        now_seen = Seen(weeks={week: seal(files) for week, files in found.items()}, snapshots=seal(snapshots))
+        files = landed(use_case, settings.landing)
+        found = files.weeks
+        now_seen = Seen(weeks={week: seal(own) for week, own in found.items()}, snapshots=seal(files.snapshots))
         if context.cursor is None:
             return dg.SensorResult(
                 skip_reason=f"{len(found)} weeks of files lay there before this sensor first looked: "
@@ -93,16 +104,16 @@ def arrivals(use_case: UseCase, job: UnresolvedAssetJobDefinition, settings: Set
             new = sorted({*new, *(week for week in found if _failed(context.instance, use_case, week, keys[week]))})
         if not new:
             kept = Seen(weeks=seen.weeks, snapshots=now_seen.snapshots)
-            reason = f"no file came or changed; {len(found)} weeks are there"
+            reason = "; ".join((f"no file came or changed; {len(found)} weeks are there", *files.refused))
             return dg.SensorResult(skip_reason=reason, cursor=kept.text())
         if running := _running(context.instance, use_case):
             return dg.SkipReason(f"{len(new)} weeks wait, the oldest {new[0]}: that of {running} is being run")
-        waits = []
+        waits = list(files.refused)
         made = store.assets.refs.partitions(f"{use_case.name}/feature_table")
         for week in new:
             if lacking := sorted(tables - set(found[week])):
                 waits.append(f"{week} waits for {', '.join(lacking)}")
-            elif time.time() - max(at for _, at in found[week].values()) < _QUIET_S:
+            elif any(0 <= time.time() - at < _QUIET_S for _, at in found[week].values()):  # a clock may be ahead
                 waits.append(f"{week} is being written")
             elif before := _lacking_before(use_case, week, made):
                 waits.append(f"{week} waits for {before}, which it looks back at")

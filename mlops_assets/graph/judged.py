@@ -3,21 +3,28 @@
 Its reference profile, its validation rows and its answers all come from its own trained model, as it is stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import dagster as dg
 import pyarrow.compute as pc
 
+from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.cohort import ANSWERS
+from mlops_assets.core.versions import JSON
 from mlops_assets.declare import DataError, UseCase
-from mlops_assets.graph.actions import Reads
+from mlops_assets.graph.actions import Reads, Step, inputs_of, once
+from mlops_assets.graph.axis import partition_of
 from mlops_assets.graph.leader import REACH
-from mlops_assets.graph.storage import Upstream
+from mlops_assets.graph.recording import Books
+from mlops_assets.graph.steps import refusals
+from mlops_assets.graph.storage import Made, Store, Upstream
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.ref import Ref
 
+Work = Callable[..., Artifact]  # (use case, week, what is read, which model, its parts) -> the report
 PARTS = ("model", "encoder", "profile", "evidence", "validation")
 # what a step reads to know which model it judges by
 READS = {
@@ -69,6 +76,33 @@ def judged_by(use_case: UseCase, store: AssetStore, records: Records, read: Mapp
     if ref is None:
         raise DataError(f"{row.name}: its training {row.trained_model[:12]} is not in the store: bring it back.")
     return Judged(name=row.name, answered=answered, ref=ref)
+
+
+def report_of(
+    context: dg.AssetExecutionContext, step: Step, store: Store, records: Books, work: Work, **more: JSON
+) -> Made:
+    """The report of the run's week, known or made now: `work` is given the model it judges by.
+
+    `more` is what the work depends on beside the declaration and what is read.
+    """
+    with refusals(), records.opened() as books:
+        partition = partition_of(context, step.use_case)
+        read = step.upstream(store.assets, partition)
+        judged = judged_by(step.use_case, store.assets, books, read)
+        action = step.action(partition, report_inputs(read, judged), more)
+
+        def make() -> Artifact:
+            model = store.assets.load_ref(judged.ref, parts=PARTS) if judged else None
+            return work(step.seen, partition, read, judged.about if judged else None, model, **more)
+
+        return once(context, store.assets, action, make)
+
+
+def report_inputs(read: Mapping[str, Any], judged: Judged | None) -> dict[str, str]:
+    """The inputs of a report: what is read, with the training it judges by in the place of the entry that names it."""
+    entry = set(read["entries"].versions)
+    inputs = {at: version for at, version in inputs_of(read).items() if at not in entry}
+    return inputs | (judged.input if judged else {})
 
 
 def _champion(answers: Upstream, least: int) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 Live inputs are the features as they were served (the exported prediction log), else the week's feature table.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -11,13 +10,13 @@ import dagster as dg
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.actions import Reads, Step, inputs_of, once
-from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.actions import Reads, Step
+from mlops_assets.graph.axis import partitions_def
 from mlops_assets.graph.drift_judging import HISTORY, VERDICT, work
-from mlops_assets.graph.judged import PARTS, READS, Judged, judged_by
+from mlops_assets.graph.judged import READS, report_of
 from mlops_assets.graph.leader import ANSWERS
 from mlops_assets.graph.recording import Books
-from mlops_assets.graph.steps import TRANSIENT, refusals
+from mlops_assets.graph.steps import TRANSIENT
 from mlops_assets.graph.storage import Store
 
 # what of a column's report stands on the page; the whole of it is in the store
@@ -66,17 +65,7 @@ def drift_report(use_case: UseCase) -> dg.AssetsDefinition:
         **showing.owned(use_case),
     )
     def asset(context: dg.AssetExecutionContext, store: Store, records: Books) -> Any:
-        with refusals(), records.opened() as books:
-            partition = partition_of(context, use_case)
-            read = step.upstream(store.assets, partition)
-            judged = judged_by(use_case, store.assets, books, read)
-            action = step.action(partition, monitored_inputs(read, judged))
-
-            def make() -> Artifact:
-                model = store.assets.load_ref(judged.ref, parts=PARTS) if judged else None
-                return work(step.seen, partition, read, judged.about if judged else None, model)
-
-            made = once(context, store.assets, action, make)
+        made = report_of(context, step, store, records, work)
         verdict = made.artifact.records[VERDICT]
         yield dg.AssetCheckResult(
             check_name="feeds",
@@ -87,13 +76,6 @@ def drift_report(use_case: UseCase) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(value=made, metadata=_metadata(use_case, made.artifact))
 
     return asset
-
-
-def monitored_inputs(read: Mapping[str, Any], judged: Judged | None) -> dict[str, str]:
-    """The inputs of a report: what is read, with the training it judges by in the place of the entry that names it."""
-    entry = set(read["entries"].versions)
-    inputs = {at: version for at, version in inputs_of(read).items() if at not in entry}
-    return inputs | (judged.input if judged else {})
 
 
 def _metadata(use_case: UseCase, report: Artifact) -> dict[str, Any]:

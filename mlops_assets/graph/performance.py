@@ -13,12 +13,11 @@ from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.signals import Concept
 from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
-from mlops_assets.graph.actions import Reads, Step, once
+from mlops_assets.graph.actions import Reads, Step
 from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.drift_judging import HISTORY
-from mlops_assets.graph.judged import PARTS, READS, judged_by
+from mlops_assets.graph.judged import READS, report_of
 from mlops_assets.graph.leader import ANSWERS
-from mlops_assets.graph.monitoring import monitored_inputs
 from mlops_assets.graph.performance_judging import REPORT, work
 from mlops_assets.graph.recording import Books
 from mlops_assets.graph.steps import TRANSIENT, refusals
@@ -74,18 +73,10 @@ def performance_report(use_case: UseCase) -> dg.AssetsDefinition:
         **showing.owned(use_case),
     )
     def asset(context: dg.AssetExecutionContext, store: Store, records: Books) -> Any:
-        with refusals(), records.opened() as books:
+        with refusals():
             partition = partition_of(context, use_case)
-            read = step.upstream(store.assets, partition)
-            judged = judged_by(use_case, store.assets, books, read)
-            mature = is_mature(use_case, partition, context.run.tags.get(AT) or now())
-            action = step.action(partition, monitored_inputs(read, judged), {"mature": mature})
-
-            def make() -> Artifact:
-                model = store.assets.load_ref(judged.ref, parts=PARTS) if judged else None
-                return work(step.seen, partition, read, judged.about if judged else None, model, mature)
-
-            made = once(context, store.assets, action, make)
+        mature = is_mature(use_case, partition, context.run.tags.get(AT) or now())
+        made = report_of(context, step, store, records, work, mature=mature)
         report = made.artifact.records[REPORT]
         yield dg.AssetCheckResult(
             check_name="concept",

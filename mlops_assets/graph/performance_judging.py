@@ -24,7 +24,8 @@ def work(
     read: Mapping[str, Weeks],
     about: Mapping[str, Any] | None,
     model: Artifact | None,
-    matured: bool,
+    *,
+    mature: bool,
 ) -> Artifact:
     """The report on a week's cohort. `model` is the training that is judged, `about` says which; None: none is."""
     matures_at = use_case.partitions.bounds(partition)[1] + use_case.label.maturity
@@ -44,7 +45,7 @@ def work(
         level=level,
         before=carried,
         reference_metrics=model.records["evidence"]["metrics"],
-        matured=matured,
+        matured=mature,
         matures_at=matures_at.isoformat(),
     )
     told = report.to_json() | {"partition": partition, "source": live.source, "gap_in_evidence": gap, **about}

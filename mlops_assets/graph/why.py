@@ -15,8 +15,8 @@ from mlops_assets.graph.actions import Step, inputs_of, stored
 from mlops_assets.graph.catalogue import catalogue_step
 from mlops_assets.graph.features import feature_step
 from mlops_assets.graph.ingest import arrived, raw_inputs, raw_step, validated_step
-from mlops_assets.graph.judged import judged_by
-from mlops_assets.graph.monitoring import drift_step, monitored_inputs
+from mlops_assets.graph.judged import judged_by, report_inputs
+from mlops_assets.graph.monitoring import drift_step
 from mlops_assets.graph.online import FeatureStore, online_step
 from mlops_assets.graph.performance import is_mature, performance_step
 from mlops_assets.graph.predictions import predictions_step
@@ -134,7 +134,7 @@ def inputs_now(step: Step, partition: str, store: AssetStore, places: Settings) 
         return registry_inputs(upstream, standing_entry(store, step.use_case, partition, digest))
     if step.artifact in ("drift_report", "performance_report"):
         with Records(places.records) as records:
-            return monitored_inputs(upstream, judged_by(step.use_case, store, records, upstream))
+            return report_inputs(upstream, judged_by(step.use_case, store, records, upstream))
     read = inputs_of(upstream)
     if step.artifact == "trained_model":
         checked_weeks(step.use_case, upstream["features"].refs)

@@ -124,6 +124,22 @@ def test_a_file_that_changed_runs_its_week_again(world: World) -> None:
     assert second.run_requests[0].run_key != first.run_requests[0].run_key  # type: ignore[index]
 
 
+def test_a_file_from_a_clock_that_is_ahead_is_not_waited_for(world: World) -> None:
+    cursor = stock(world)
+    arrive(world, NEXT, age_s=-7200.0)
+    assert weeks(tick(world, SENSOR, cursor)) == [NEXT]
+
+
+def test_a_link_that_leads_out_is_told_and_holds_up_no_other_week(world: World, tmp_path: Path) -> None:
+    cursor = stock(world)
+    secret = tmp_path / "elsewhere.parquet"
+    secret.write_bytes(b"?")
+    world.landed("flights", AFTER).symlink_to(secret)
+    assert "outside of" in why(tick(world, SENSOR, cursor))
+    arrive(world, NEXT)
+    assert weeks(tick(world, SENSOR, cursor)) == [NEXT]
+
+
 def test_files_that_are_no_week_are_not_asked_for(world: World) -> None:
     cursor = stock(world)
     for name in ("2013-02-05", "notes", "2031-01-06"):
