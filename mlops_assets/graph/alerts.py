@@ -5,7 +5,8 @@ again at the next tick: nothing after it is told before it.
 """
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,8 @@ from mlops_assets.stores.notifier import NotDelivered, Notice, notifier
 from mlops_assets.stores.settings import Settings
 
 _WILL_RETRY = "dagster/will_retry"  # Dagster's own, of a failed run that it starts again
-_AT_ONCE = 50  # finished runs a tick looks at
+_AT_ONCE = 50  # finished runs of each kind a tick looks at
+_BUDGET_S = 15.0  # of one tick: Dagster gives up on a sensor after 60 s, and what it had told is forgotten
 _WATCHED = {"failed": dg.DagsterEventType.RUN_FAILURE, "succeeded": dg.DagsterEventType.RUN_SUCCESS}
 
 
@@ -35,24 +37,35 @@ def alerts(settings: Settings) -> dg.SensorDefinition:
             ends = {status: _newest(instance, event) for status, event in _WATCHED.items()}
             return dg.SensorResult(skip_reason="from now on failures are told", cursor=json.dumps(ends))
         seen: dict[str, int] = json.loads(context.cursor)
-        told, lacking = 0, ""
-        for status, event in _WATCHED.items():
-            asked = dg.RunStatusChangeRecordsFilter(event, after_storage_id=seen[status])
-            for record in instance.fetch_run_status_changes(asked, limit=_AT_ONCE, ascending=True).records:
-                run = instance.get_run_by_id(record.event_log_entry.run_id)
-                try:
-                    for notice in notices(instance, run, status, record.timestamp, settings) if run else ():
-                        tell.send(notice)
-                        told += 1
-                except NotDelivered as refused:
-                    lacking = str(refused)
-                    context.log.error(lacking)
-                    break
-                seen[status] = record.storage_id
+        told, lacking, begun = 0, "", time.monotonic()
+        for status, record in _ended(instance, seen):
+            if time.monotonic() - begun > _BUDGET_S:
+                lacking = "more at the next tick"
+                break
+            run = instance.get_run_by_id(record.event_log_entry.run_id)
+            try:
+                for notice in notices(instance, run, status, record.timestamp, settings) if run else ():
+                    tell.send(notice)
+                    told += 1
+            except NotDelivered as refused:
+                lacking = str(refused)
+                context.log.error(lacking)
+                break
+            seen[status] = record.storage_id
         said = f"{told} failures told" if told else "nothing has failed since"
         return dg.SensorResult(skip_reason=f"{said}; {lacking}" if lacking else said, cursor=json.dumps(seen))
 
     return sensor
+
+
+def _ended(instance: dg.DagsterInstance, seen: Mapping[str, int]) -> list[tuple[str, dg.EventLogRecord]]:
+    """The runs that ended since, as many as a tick looks at, in the order in which they did."""
+    found = []
+    for status, event in _WATCHED.items():
+        asked = dg.RunStatusChangeRecordsFilter(event, after_storage_id=seen[status])
+        records = instance.fetch_run_status_changes(asked, limit=_AT_ONCE, ascending=True).records
+        found += [(status, record) for record in records]
+    return sorted(found, key=lambda one: (one[1].timestamp, one[1].storage_id))
 
 
 def _newest(instance: dg.DagsterInstance, event: Any) -> int:

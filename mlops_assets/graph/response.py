@@ -60,6 +60,7 @@ def work(use_case: UseCase, partition: str, read: Mapping[str, Weeks]) -> Artifa
         "response": answer.response.value,
         "reason": answer.reason,
         "next": _NEXT[answer.response].format(use_case=use_case.name),
+        "faulty": [week for week, told in before.items() if told.get("faults")],
         "act_windows": _in_a_row(use_case, partition, {**before, partition: drift}),
         "drift": drift["sentence"],
         "performance": performance["sentence"],
@@ -73,7 +74,7 @@ def _in_a_row(use_case: UseCase, partition: str, verdicts: Mapping[str, Mapping[
     count, reference = 0, verdicts[partition].get("reference")
     for week in reversed(use_case.partitions.window(partition, -HISTORY, 0)):
         told = verdicts.get(week)
-        if told is None or told["verdict"] != "ACT" or told.get("reference") != reference:
+        if told is None or told["verdict"] != "ACT" or told.get("faults") or told.get("reference") != reference:
             break
         count += 1
     return count

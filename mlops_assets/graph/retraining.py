@@ -60,7 +60,7 @@ def _sensor(use_case: UseCase, job: UnresolvedAssetJobDefinition, which: str) ->
                 considered = books.retrainings.consider(
                     use_case,
                     cause,
-                    answer,
+                    unless_broken(answer, record, last_trained(use_case, books)),
                     facts(use_case, store.assets, serving, books, record),
                     sensor=name,
                     evidence={n: record[n] for n in SEEN},
@@ -106,6 +106,20 @@ def _answer(signal: Signal, record: Mapping[str, Any]) -> Answer:
     return Answer(response=Response(record["response"]), reason=str(record["reason"]))
 
 
+def unless_broken(answer: Answer, record: Mapping[str, Any], last: str) -> Answer:
+    """The same answer, but no training while a week that it would learn from had a broken feed and was not mended."""
+    broken = [week for week in record.get("faulty", ()) if week > last]
+    if answer.response is not Response.RETRAIN or not broken:
+        return answer
+    reason = f"the feed of {', '.join(broken)} was broken and has not landed again: a training would learn the fault"
+    return Answer(response=Response.CHECK_FEED, reason=reason)
+
+
+def last_trained(use_case: UseCase, books: Records) -> str:
+    """The newest week of which a model is registered; "" when none is."""
+    return max((head.partition for head in books.lineage.heads() if head.use_case == use_case.name), default="")
+
+
 def facts(
     use_case: UseCase,
     store: AssetStore,
@@ -114,14 +128,13 @@ def facts(
     record: Mapping[str, Any],
 ) -> Facts:
     """What the policy is told beside the trainings, which it reads itself: how things stand at this moment."""
-    last = max((head.partition for head in books.lineage.heads() if head.use_case == use_case.name), default="")
     with serving.rollouts(use_case) as kept:
         row = kept.row()
     moving = not row.stage.terminal and row.stage is not Stage.PREPARING  # prepared by nobody, it holds nobody up
     return Facts(
         newest=str(record["partition"]),
         trained_to=str(record["model_partition"]),
-        fresh_rows=_fresh(use_case, store, last, str(record["partition"])),
+        fresh_rows=_fresh(use_case, store, last_trained(use_case, books), str(record["partition"])),
         act_windows=int(record["act_windows"]),
         rollout=f"{use_case.name}@{row.challenger} is in {row.stage.value}" if moving else "",
     )

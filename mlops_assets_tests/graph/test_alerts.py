@@ -89,6 +89,18 @@ def test_what_cannot_be_delivered_is_told_later_in_order(world: World, heard: He
     assert [notice.facts["partition"] for notice in heard.notices] == list(WEEKS[:2])
 
 
+def test_a_slow_receiver_is_told_in_portions(world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster gives up on a tick after a minute, and would forget what it had told."""
+    cursor = str(tick(world, SENSOR).cursor)
+    for week in WEEKS[:3]:
+        lost(world, week)
+    monkeypatch.setattr(alerts, "_BUDGET_S", -1.0)
+    assert why(tick(world, SENSOR, cursor)) == "nothing has failed since; more at the next tick"
+    monkeypatch.setattr(alerts, "_BUDGET_S", 15.0)
+    tick(world, SENSOR, cursor)
+    assert [notice.facts["partition"] for notice in heard.notices] == list(WEEKS[:3])
+
+
 def test_a_failure_that_dagster_will_try_again_is_not_told_yet(world: World, heard: Heard) -> None:
     cursor = str(tick(world, SENSOR).cursor)
     world.landed("flights", WEEKS[0]).unlink()

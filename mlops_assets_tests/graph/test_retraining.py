@@ -124,6 +124,16 @@ def test_a_broken_feed_never_retrains(due: World, concept: Concept) -> None:
     assert trainings(due) == []
 
 
+def test_a_week_whose_feed_was_broken_is_mended_before_anything_is_trained_on_it(due: World) -> None:
+    say(due, Data.QUIET, Concept.DRIFT)
+    record = {**response(due), "faulty": [NEWEST]}  # of a week since the last training
+    due.store.publish(
+        f"{NAME}/response", NEWEST, Artifact(records={RESPONSE: record}), inputs={}, code={}, run="planted",
+        action_key="planted", created_at="2013-02-11T00:00:00+00:00",
+    )  # fmt: skip
+    assert f"the feed of {NEWEST} was broken" in why(tick(due, CONCEPT)) and trainings(due) == []
+
+
 def test_a_run_that_is_cancelled_settles_its_claim_as_failed(due: World) -> None:
     say(due, Data.QUIET, Concept.DRIFT)
     (request,) = tick(due, CONCEPT).run_requests or []
