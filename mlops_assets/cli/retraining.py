@@ -122,7 +122,9 @@ def _training(training: "Training") -> dict[str, Any]:
 
 
 def _said(decision: "Recorded") -> str:
-    return f"{'yes' if decision.yes else 'no'} about {decision.model} in {decision.window}: {decision.reason}"
+    return (
+        f"{'yes' if decision.yes else 'no'} about {decision.model} in {decision.window}: {decision.reason.rstrip('.')}"
+    )
 
 
 def _when(decision: "Recorded") -> str:

@@ -12,13 +12,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 from blake3 import blake3
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from mlops_assets.core.signals import Concept
-from mlops_assets.declare import DataError, UseCase
+from mlops_assets.declare import DamagedError, DataError, UseCase
 from mlops_assets.graph.performance_judging import REPORT
 from mlops_assets.graph.storage import Store, now
 from mlops_assets.stores.landing import Landing
@@ -35,11 +36,15 @@ Stamps = Mapping[str, tuple[str, float]]  # table -> the stamp of its file
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """What lies in the landing zone: by week of the axis, of the snapshots; and what may not be looked at, in words."""
+    """What lies in the landing zone: by week of the axis, of the snapshots; what may not be looked at, in words; and
+
+    whether the zone is there at all.
+    """
 
     weeks: Mapping[str, Stamps]
     snapshots: Stamps
     refused: tuple[str, ...]
+    there: bool
 
 
 def landed(use_case: UseCase, landing: str) -> Files:
@@ -56,7 +61,9 @@ def landed(use_case: UseCase, landing: str) -> Files:
                 continue
             if stamp is not None:
                 (snapshots if table.snapshot else weeks.setdefault(week, {}))[table.name] = stamp
-    return Files(weeks=dict(sorted(weeks.items())), snapshots=snapshots, refused=tuple(refused))
+    return Files(
+        weeks=dict(sorted(weeks.items())), snapshots=snapshots, refused=tuple(refused), there=zone.place.is_folder()
+    )
 
 
 def seal(files: Stamps) -> str:
@@ -75,6 +82,15 @@ class Seen:
     def text(self) -> str:
         return json.dumps({"weeks": dict(self.weeks), "snapshots": self.snapshots})
 
+    @classmethod
+    def of(cls, text: str | None) -> "Seen | None":
+        """What `text` wrote; None for what it did not: stock is taken anew."""
+        try:
+            told = json.loads(text or "")
+            return cls(weeks=dict(told["weeks"]), snapshots=str(told["snapshots"]))
+        except (ValueError, TypeError, KeyError):
+            return None
+
 
 def arrivals(use_case: UseCase, job: UnresolvedAssetJobDefinition, settings: Settings) -> dg.SensorDefinition:
     """Runs the job of a week whose files have come or changed since the last look; the cursor is what was seen."""
@@ -91,13 +107,15 @@ def arrivals(use_case: UseCase, job: UnresolvedAssetJobDefinition, settings: Set
         files = landed(use_case, settings.landing)
         found = files.weeks
         now_seen = Seen(weeks={week: seal(own) for week, own in found.items()}, snapshots=seal(files.snapshots))
-        if context.cursor is None:
+        seen = Seen.of(context.cursor)
+        if seen is None and not files.there:
+            return dg.SkipReason(f"there is no folder {use_case.name} in the landing zone {settings.landing} yet")
+        if seen is None:
             return dg.SensorResult(
                 skip_reason=f"{len(found)} weeks of files lay there before this sensor first looked: "
                 f"`mlops backfill {use_case.name}` runs them; whatever comes from now on is run by itself",
                 cursor=now_seen.text(),
             )
-        seen = Seen(**json.loads(context.cursor))
         new = [week for week in found if now_seen.weeks[week] != seen.weeks.get(week)]
         keys = {week: f"{week} {now_seen.weeks[week]} {now_seen.snapshots}" for week in found}
         if now_seen.snapshots != seen.snapshots:  # what a week failed for may be mended
@@ -161,38 +179,59 @@ def _running(instance: dg.DagsterInstance, use_case: UseCase) -> str:
 
 
 def matured(use_case: UseCase, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """Runs the reports of a week again when its labels are mature by now, and daily while they are too few."""
+    """Runs the reports of a week again when its labels are mature by now, daily while they are too few, and when the
+
+    evidence they carry on is no longer what the week before leaves.
+    """
 
     @dg.sensor(
         name=f"{use_case.name}_matured",
         job=job,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Makes the reports of a week again once its labels are mature.",
+        description="Makes the reports of a week again once its labels are mature, or the week before was judged anew.",
     )
-    def sensor(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult | dg.SkipReason:
-        assets, asset = store.assets, f"{use_case.name}/performance_report"
-        due = []
-        for week in assets.refs.partitions(asset)[-_RECENT:]:
-            ref = assets.latest(asset, week)
-            if ref is None:
+    def sensor(store: Store) -> dg.SensorResult | dg.SkipReason:
+        due, damaged, before = list[tuple[str, str]](), list[str](), None
+        for week in store.assets.refs.partitions(f"{use_case.name}/performance_report")[-_RECENT:]:
+            try:
+                ref = store.assets.require(f"{use_case.name}/performance_report", week)
+                report = store.assets.load_ref(ref, parts=(REPORT,)).records[REPORT]
+            except DamagedError as damage:  # of that week alone; fsck tells what to do
+                damaged.append(str(damage))
                 continue
-            report = assets.load_ref(ref, parts=(REPORT,)).records[REPORT]
-            mature = use_case.partitions.bounds(week)[1] + use_case.label.maturity
-            days = (datetime.fromisoformat(now()) - mature).days
-            if report["state"] == Concept.UNKNOWN.value and "level" in report and 0 <= days <= _PATIENT_DAYS:
-                due.append((week, days))
+            if (days := _mature_since(use_case, week, report)) is not None:
+                due.append((week, f"day {days}"))
+            elif before is not None and _is_stale(report, before[1]):
+                due.append((week, f"after {before[0][:16]}"))
+                break  # the weeks after it follow, one after the other
+            before = ref.data_version, report
         if not due:
-            return dg.SkipReason("no report waits for labels that have matured")
+            return dg.SkipReason("; ".join(("no report waits for labels that have matured", *damaged)))
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
-                    run_key=f"{week} day {day}",
+                    run_key=f"{week} {why}",
                     partition_key=week,
-                    tags={"mlops/why": f"the labels of {week} are mature since {day} days"},
+                    tags={"mlops/why": f"{week} is judged again: labels or evidence before it have come, {why}"},
                 )
-                for week, day in due
+                for week, why in due
             ]
         )
 
     return sensor
+
+
+def _mature_since(use_case: UseCase, week: str, report: Mapping[str, Any]) -> int | None:
+    """For how many days the labels of a week are mature that its report has not judged; None where none is due."""
+    mature = use_case.partitions.bounds(week)[1] + use_case.label.maturity
+    days = (datetime.fromisoformat(now()) - mature).days
+    waits = report["state"] == Concept.UNKNOWN.value and "level" in report
+    return days if waits and 0 <= days <= _PATIENT_DAYS else None
+
+
+def _is_stale(report: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether a report carries on other evidence than the one before it leaves, of the same model."""
+    if "level" not in report or report.get("model_digest") != before.get("model_digest"):
+        return False
+    return bool(report["before"] != before["detector"])

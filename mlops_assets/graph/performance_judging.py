@@ -12,7 +12,7 @@ from mlops_assets.core.plots.performance import performance_history, realised_ca
 from mlops_assets.core.signals import Concept
 from mlops_assets.core.weeks import Weeks
 from mlops_assets.declare import UseCase
-from mlops_assets.graph.drift_judging import live_of, pictures
+from mlops_assets.graph.drift_judging import HISTORY, live_of, pictures
 from mlops_assets.graph.leader import scorer_of
 
 REPORT = "verdict"
@@ -78,7 +78,6 @@ def _carried(
     carried = Detector.from_json(record["detector"])
     if not carried.continues(use_case.concept, level):
         return None, ""
-    begins = use_case.partitions.bounds
-    between = (begins(partition)[0] - begins(week)[0]).days // 7 - 1
-    gap = f"{between} weeks since {week} have no report: their answers are not in the evidence" if between else ""
+    lost = [key for key in use_case.partitions.window(partition, -HISTORY, -1) if key > week]
+    gap = f"no report of {', '.join(lost)}: what was answered then is not in the evidence" if lost else ""
     return carried, gap

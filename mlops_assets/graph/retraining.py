@@ -6,7 +6,7 @@ saw the same. A claim is an order: its sensor asks Dagster for the run until it 
 between the two loses nothing, and none is started twice (`run_key` is the claim's).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,7 +16,7 @@ from mlops_assets.core.retraining.cause import Cause, Signal
 from mlops_assets.core.retraining.facts import Facts
 from mlops_assets.core.rollout.words import Stage
 from mlops_assets.core.signals import Answer, Concept, Data, Response
-from mlops_assets.declare import UseCase
+from mlops_assets.declare import DamagedError, UseCase
 from mlops_assets.graph.features import TABLE
 from mlops_assets.graph.recording import Books
 from mlops_assets.graph.response import RESPONSE
@@ -24,8 +24,10 @@ from mlops_assets.graph.serving import Serving
 from mlops_assets.graph.storage import Store, now
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.records import Records
+from mlops_assets.stores.records.waiting import still_waiting
 
 RETRAIN, SIGNAL = "mlops/retrain", "mlops/signal"  # run tags: the claim's key, what asked for it
+_REACH = 12  # weeks back for outcomes that have matured
 SEEN = ("data", "prediction", "concept", "response", "drift", "performance")  # of a response, what a decision keeps
 # sensor -> the signals it acts on, and the asset on whose page its decisions are told
 ACTS: Mapping[str, tuple[tuple[Signal, ...], str]] = {
@@ -54,21 +56,25 @@ def _sensor(use_case: UseCase, job: UnresolvedAssetJobDefinition, which: str) ->
     def sensor(
         context: dg.SensorEvaluationContext, store: Store, records: Books, serving: Serving
     ) -> dg.SensorResult | dg.SkipReason:
+        said: list[str] = []
         with records.opened() as books:
-            said = []
-            for cause, answer, record in causes(use_case, store.assets, signals):
-                considered = books.retrainings.consider(
-                    use_case,
-                    cause,
-                    unless_broken(answer, record, last_trained(use_case, books)),
-                    facts(use_case, store.assets, serving, books, record),
-                    sensor=name,
-                    evidence={n: record[n] for n in SEEN},
-                    at=now(),
-                )
-                said.append(f"{cause.signal.value}: {considered.decision.reason}")
-                if considered.first:
-                    _tell(context.instance, use_case, asset, cause, considered)
+            try:
+                for cause, answer, record in causes(use_case, store.assets, signals):
+                    considered = books.retrainings.consider(
+                        use_case,
+                        cause,
+                        unless_broken(answer, record, last_trained(use_case, books)),
+                        facts(use_case, store.assets, serving, books, record),
+                        sensor=name,
+                        evidence={n: record[n] for n in SEEN},
+                        at=now(),
+                    )
+                    said.append(f"{cause.signal.value}: {considered.decision.reason}")
+                    if considered.first:
+                        _tell(context.instance, use_case, asset, cause, considered)
+            except DamagedError as damage:  # what was claimed before is asked for all the same
+                context.log.error(str(damage))
+                said.append(str(damage))
             requests = list(orders(context.instance, use_case, books, name))
         if not requests:
             return dg.SkipReason("; ".join(said) or "no week has been judged against a model yet")
@@ -80,21 +86,40 @@ def _sensor(use_case: UseCase, job: UnresolvedAssetJobDefinition, which: str) ->
 def causes(
     use_case: UseCase, store: AssetStore, signals: tuple[Signal, ...]
 ) -> Iterator[tuple[Cause, Answer, Mapping[str, Any]]]:
-    """What the newest response may ask a training for, signal by signal; nothing before a model is judged."""
+    """What the newest response may ask a training for, signal by signal; nothing before a model is judged.
+
+    Of outcomes it is the newest week that has some: where labels take longer than a week to mature, the newest week of
+    all never has.
+    """
     asset = f"{use_case.name}/response"
-    newest = max(store.refs.partitions(asset), default=None)
-    ref = store.latest(asset, newest) if newest else None
-    record = store.load_ref(ref, parts=(RESPONSE,)).records[RESPONSE] if ref else {}
-    if not record.get("model"):
+    weeks = store.refs.partitions(asset)[-_REACH:]
+    newest = _response(store, asset, weeks[-1]) if weeks else {}
+    if not newest.get("model"):
         return
     for signal in signals:
         if signal is Signal.AGE and use_case.retraining.max_age is None:
             continue
+        record = _with_outcomes(store, asset, weeks, newest) if signal is Signal.CONCEPT else newest
         cause = Cause(
             use_case=use_case.name, model=record["model"], model_digest=record["model_digest"],
             reference=record["reference"], window=record["partition"], signal=signal,
         )  # fmt: skip
         yield cause, _answer(signal, record), record
+
+
+def _response(store: AssetStore, asset: str, week: str) -> Mapping[str, Any]:
+    return dict(store.load_ref(store.require(asset, week), parts=(RESPONSE,)).records[RESPONSE])
+
+
+def _with_outcomes(store: AssetStore, asset: str, weeks: Sequence[str], newest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The newest response of the same model whose outcomes were judged; the newest of all where none were."""
+    for week in reversed(weeks):
+        record = _response(store, asset, week)
+        if record.get("model_digest") != newest["model_digest"]:
+            break
+        if record["concept"] != Concept.UNKNOWN.value:
+            return record
+    return newest
 
 
 def _answer(signal: Signal, record: Mapping[str, Any]) -> Answer:
@@ -155,6 +180,7 @@ def _fresh(use_case: UseCase, store: AssetStore, last: str, newest: str) -> int:
 
 def orders(instance: dg.DagsterInstance, use_case: UseCase, books: Records, sensor: str) -> Iterator[dg.RunRequest]:
     """The runs of this sensor's claims that Dagster does not know yet; a claim whose runs ended unjudged has failed."""
+    waiting = {entry.facts["partition"] for entry in still_waiting(books.ledger.entries(use_case.name))}
     for claim in books.retrainings.open_claims(use_case.name, sensor):
         runs = instance.get_runs(dg.RunsFilter(tags={RETRAIN: claim.key}))
         if not runs:
@@ -163,6 +189,8 @@ def orders(instance: dg.DagsterInstance, use_case: UseCase, books: Records, sens
                 partition_key=claim.window,
                 tags={RETRAIN: claim.key, SIGNAL: claim.signal.value, "mlops/why": claim.reason[:250]},
             )
+        elif claim.window in waiting:
+            continue  # it is trained; MLflow did not answer, and the registration is made when it does
         elif all(run.is_finished and not run.is_complete_and_waiting_to_retry for run in runs):
             ended = ", ".join(f"{run.run_id[:8]} {run.status.value.lower()}" for run in runs)
             books.retrainings.failed(claim.key, why=f"no candidate of its week was judged: run {ended}", at=now())

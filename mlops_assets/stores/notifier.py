@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import Timer
 from types import MappingProxyType
@@ -56,7 +56,7 @@ class Notice:
 
     def body(self) -> bytes:
         """The notice as JSON, at most `MOST_BYTES`; of a longer one the facts are left out, and that is said."""
-        told = asdict(self) | {"facts": dict(self.facts)}
+        told = {field.name: getattr(self, field.name) for field in fields(self)} | {"facts": dict(self.facts)}
         whole = canonical_json(told)
         if len(whole) <= MOST_BYTES:
             return whole
@@ -150,7 +150,8 @@ def _checked(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         whole = bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        (parts.hostname or "").encode("idna")  # as the connection will: an empty or overlong label is refused there
+    except (ValueError, UnicodeError):
         raise DataError("MLOPS_NOTIFY is no address: write it like https://hooks.example.org/path.") from None
     if parts.scheme not in _KINDS or not whole:
         rule = "must be http:// or https:// with a host"

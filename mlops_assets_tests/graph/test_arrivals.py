@@ -39,6 +39,20 @@ def stock(world: World) -> str:
     return str(first.cursor)
 
 
+def test_a_landing_zone_that_is_not_there_yet_is_waited_for(world: World) -> None:
+    folder = world.landed("flights", NEXT).parents[1]
+    aside = folder.rename(folder.with_name("unmounted"))
+    first = tick(world, SENSOR)
+    assert "there is no folder" in why(first) and first.cursor is None
+    aside.rename(folder)
+    assert "lay there before" in why(tick(world, SENSOR))
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "[]", '{"weeks": 1}'])
+def test_a_cursor_that_cannot_be_read_is_a_first_look(world: World, cursor: str) -> None:
+    assert "5 weeks of files lay there before" in why(tick(world, SENSOR, cursor))
+
+
 def test_what_lay_there_before_the_first_look_is_left_to_a_backfill(world: World) -> None:
     assert "5 weeks are there" in why(tick(world, SENSOR, stock(world)))
 

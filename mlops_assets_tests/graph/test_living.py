@@ -75,16 +75,16 @@ def test_a_drifted_week_is_judged_retrained_and_nominated_without_a_hand(project
     assert store.load(f"{NAME}/drift_report", NEXT).records[VERDICT]["verdict"] == "ACT"
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_daemon_killed_at_random_points_retrains_exactly_once(project: Project, seed: int) -> None:
-    """SIGKILL of the daemon with all it started, runs among it, again and again while the chain unfolds."""
+    """SIGKILL of the daemon with all it started, runs among it, while the chain unfolds."""
     random_ = random.Random(seed)
     with project.instance() as instance:
         daemon = project.start("dagster-daemon", "run")
         until("the sensor's first look", lambda: cursor(instance, f"{NAME}_arrivals"), limit_s=240)
         project.land_drifted()
-        for _ in range(6):
-            time.sleep(random_.uniform(8.0, 40.0))
+        for _ in range(2):  # so often Dagster starts a run again that was lost
+            time.sleep(random_.uniform(8.0, 60.0))
             project.stop(daemon, signal.SIGKILL)
             daemon = project.start("dagster-daemon", "run")
         until("the training", lambda: settled(project), limit_s=1200)

@@ -1,6 +1,7 @@
 """The reports of a week through the real graph: which model they judge, from what, and what they carry on."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import dagster as dg
 import pytest
@@ -48,6 +49,25 @@ def test_evidence_goes_on_from_week_to_week_and_a_gap_is_told(world: World) -> N
     if before.get("model_digest") == now["model_digest"]:
         assert now["before"] == before["detector"]
     assert now["gap_in_evidence"] == ""
+
+
+def test_a_week_whose_evidence_was_judged_anew_is_judged_again(world: World) -> None:
+    """The report of a week carries on what the one before left; that one is made anew when labels come late."""
+    from mlops_assets_tests.graph.ticking import tick, weeks, why
+
+    assert reason(world.run("arrived", NEWEST)) == ""
+    sensor = f"{NAME}_matured"
+    before = world.store.require(f"{NAME}/performance_report", LIVED)
+    report = dict(world.store.load_ref(before).records[REPORT])
+    if report.get("model_digest") != records(world, NEWEST)["performance_report"]["model_digest"]:
+        pytest.skip("another model led a week before")
+    assert "no report waits" in why(tick(world, sensor))
+    report["detector"] = {**report["detector"], "labels": report["detector"]["labels"] + 1}
+    world.store.publish(
+        f"{NAME}/performance_report", LIVED, replace(world.store.load_ref(before), records={REPORT: report}),
+        inputs={}, code={}, run="planted", action_key="planted", created_at="2013-02-11T00:00:00+00:00",
+    )  # fmt: skip
+    assert weeks(tick(world, sensor)) == [NEWEST]
 
 
 def test_a_report_names_its_model_and_its_page_is_one_file(world: World) -> None:

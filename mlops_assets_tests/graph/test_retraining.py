@@ -109,6 +109,18 @@ def test_a_decision_stands_on_the_page_of_the_report_it_is_about(due: World) -> 
     assert any(text and text.startswith("retrain for concept drift") for text in said)
 
 
+def test_outcomes_that_mature_after_the_next_week_has_landed_still_retrain(due: World) -> None:
+    """Labels that take longer than a week: of the newest week there are never any."""
+    say(due, Data.QUIET, Concept.DRIFT)
+    later = due.use_case.partitions.shift(NEWEST, 1)
+    record = {**response(due), "partition": later, "concept": Concept.UNKNOWN.value, "response": "watch"}
+    due.store.publish(
+        f"{NAME}/response", later, Artifact(records={RESPONSE: record}), inputs={}, code={}, run="planted",
+        action_key="planted", created_at="2013-02-18T00:00:00+00:00",
+    )  # fmt: skip
+    assert weeks(tick(due, CONCEPT)) == [NEWEST]  # the week whose labels are there
+
+
 def test_drifted_inputs_wait_for_a_second_week(due: World) -> None:
     say(due, Data.ACT, Concept.UNKNOWN, act_windows=1)
     assert "1 of 2 windows" in why(tick(due, DRIFT))
