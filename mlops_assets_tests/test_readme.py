@@ -27,7 +27,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "data" / "README.md", *(ROOT / "docs"
 DECLARATIONS = sorted((ROOT / "mlops_assets" / "use_cases").glob("*.py"))
 DATA = ("raw_data", "validated_dataset", "online_features", "feature_table", "feature_catalogue")
 TRAIN = ("trained_model", "registry_entry", "rollout", "feature_catalogue")
-MONITOR = ("predictions", "drift_report")
+MONITOR = ("predictions", "drift_report", "performance_report", "response")
 TIMEOUT_S = 240  # of one command; the slowest took 30 s on two shared cores
 # what stands beside the tracked files in a folder that was worked in
 MADE = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "store", "mlflow", "*.db")
@@ -239,11 +239,14 @@ def answer_of(
 
 
 def stop(dev: "subprocess.Popen[bytes]") -> float:
-    """Ctrl-C to its whole group, and after a minute the hard way; how long it took, in seconds."""
+    """Ctrl-C to its whole group, and after two minutes the hard way; how long it took, in seconds.
+
+    Dagster waits up to a minute for a run that a sensor has launched.
+    """
     began = time.monotonic()
     os.killpg(dev.pid, signal.SIGINT)
     try:
-        dev.wait(timeout=60)
+        dev.wait(timeout=120)
     except subprocess.TimeoutExpired:
         os.killpg(dev.pid, signal.SIGKILL)
         dev.wait(timeout=10)
@@ -312,7 +315,7 @@ def test_a_command_of_the_readme_ends_well(told: Told, block: Block) -> None:
     assert "Traceback" not in answer.stdout + answer.stderr
 
 
-LINE = re.compile(r"flight_delays/(\w+) +(\d{4}-\d\d-\d\d) .* ([0-9a-f]{12}) +\d+\.\d s(?:  reused)?(?:  [A-Z]+)?")
+LINE = re.compile(r"flight_delays/(\w+) +(\d{4}-\d\d-\d\d) .* ([0-9a-f]{12}) +\d+\.\d s(?:  reused)?(?:  [A-Za-z ]+)?")
 
 
 def test_the_demo_prints_a_line_for_each_asset_and_week(told: Told) -> None:
@@ -404,7 +407,7 @@ def test_the_ui_listens_on_loopback_only(told: Told) -> None:
 
 
 def test_the_ui_stops_when_it_is_told_to(told: Told) -> None:
-    assert told.served.seconds_to_stop < 60, told.served.output[-2000:]
+    assert told.served.seconds_to_stop < 90, told.served.output[-2000:]
 
 
 def test_the_week_whose_rows_the_readme_shows_has_some(told: Told) -> None:

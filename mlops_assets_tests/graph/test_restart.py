@@ -35,7 +35,7 @@ TRIALS = [trial.key for trial in trials(CASE.model)]
 STEPS = (
     "raw_data", "validated_dataset", "feature_table", "online_features", "feature_table_served_equals_trained",
     "plan_trials", *(f"trial[{key}]" for key in TRIALS), "fit", "registry_entry", "rollout", "predictions",
-    "drift_report", "feature_catalogue",
+    "drift_report", "performance_report", "response", "feature_catalogue",
 )  # fmt: skip
 REGISTRY = "mlops_assets.stores.registry:Registry"
 RECORDS = "mlops_assets.stores.records:Records"
@@ -210,8 +210,10 @@ def test_a_run_that_failed_in_a_trial_goes_on_there_when_it_is_re_executed(
         first, *others = [step.partition("__")[2] for step in began]
         assert first == f"trained_model.trial[{TRIALS[1]}]"
         assert others[:2] == ["trained_model.fit", "registry_entry"]
-        assert set(others[2:]) == {"drift_report", "feature_catalogue", "rollout", "predictions"}
-        assert work == [f"trial.{TRIALS[1]}", "trained_model", "registry_entry", "drift_report", "feature_catalogue"]
+        reports = {"drift_report", "performance_report", "response"}
+        assert set(others[2:]) == {"feature_catalogue", "rollout", "predictions", *reports}
+        assert work[:3] == [f"trial.{TRIALS[1]}", "trained_model", "registry_entry"]
+        assert set(work[3:]) == {"feature_catalogue", *reports}
         assert state(world) == undisturbed
 
 
