@@ -4,12 +4,13 @@ import dagster as dg
 
 from mlops_assets.declare import UseCase
 from mlops_assets.graph.alerts import alerts
-from mlops_assets.graph.arrivals import arrivals, matured
+from mlops_assets.graph.arrivals import arrivals
 from mlops_assets.graph.catalogue import feature_catalogue
 from mlops_assets.graph.features import feature_asset
 from mlops_assets.graph.ingest import LandingZone, raw_data, validated_dataset
 from mlops_assets.graph.jobs import jobs, weekly_schedule
 from mlops_assets.graph.lost_runs import lost_runs
+from mlops_assets.graph.matured import matured
 from mlops_assets.graph.monitoring import drift_report
 from mlops_assets.graph.online import FeatureStore, online_features
 from mlops_assets.graph.performance import performance_report
