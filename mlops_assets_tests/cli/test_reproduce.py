@@ -116,7 +116,7 @@ def test_an_older_commit_is_proven_by_its_own_code_and_one_that_was_dirty_is_not
 def test_a_changed_seed_fails_and_the_recorded_commit_passes(clone: Clone) -> None:
     clone.backfill("train", WEEKS[2], WEEKS[2])
     clone.edit("use_cases/parking.py", "seed=20161003", "seed=7")
-    code, made = clone.reproduce("parking@champion")
+    code, made = clone.reproduce("parking@1")
 
     assert (code, made["verdict"]) == (1, "FAIL")
     assert made["reasons"][0] == "config model.seed: 20161003 recorded, 7 here"
