@@ -17,7 +17,8 @@ from mlops_assets.core.declared import config, entries_of
 from mlops_assets.core.versions import JSON
 from mlops_assets.declare import DamagedError, UseCase
 from mlops_assets.declare.visible import visible
-from mlops_assets.graph.storage import Made, Upstream, now
+from mlops_assets.graph.clock import now
+from mlops_assets.graph.storage import Made, Upstream
 from mlops_assets.stores.actions import known
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.code import libraries, package_code

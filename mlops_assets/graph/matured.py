@@ -9,8 +9,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from mlops_assets.core.signals import Concept
 from mlops_assets.declare import DamagedError, UseCase
+from mlops_assets.graph.clock import now
 from mlops_assets.graph.performance_judging import REPORT
-from mlops_assets.graph.storage import Store, now
+from mlops_assets.graph.storage import Store
 
 _PATIENT_DAYS = 28  # labels that are not there by then do not come any more
 _RECENT = 10  # weeks that are looked at

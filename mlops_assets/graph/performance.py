@@ -15,13 +15,14 @@ from mlops_assets.declare import UseCase
 from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step
 from mlops_assets.graph.axis import partition_of, partitions_def
+from mlops_assets.graph.clock import now
 from mlops_assets.graph.drift_judging import HISTORY
 from mlops_assets.graph.judged import READS, report_of
 from mlops_assets.graph.leader import ANSWERS
 from mlops_assets.graph.performance_judging import REPORT, work
 from mlops_assets.graph.recording import Books
 from mlops_assets.graph.steps import TRANSIENT, refusals
-from mlops_assets.graph.storage import Store, now
+from mlops_assets.graph.storage import Store
 
 # of the gate, what cuts a cohort into slices and days; its margin is no part of a report
 SLICED = tuple(f"promotion.{name}" for name in ("metric", "block", "slices", "min_slice_rows"))

@@ -16,8 +16,8 @@ from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.verdicts import Verdict
 from mlops_assets.core.versions import record_version
 from mlops_assets.declare import UseCase
+from mlops_assets.graph.clock import now
 from mlops_assets.graph.steps import TrackerDown
-from mlops_assets.graph.storage import now
 from mlops_assets.graph.tracking import Tracker
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.locks import alone

@@ -16,8 +16,8 @@ from mlops_assets.core.reproduction import Judgement, Reproduction, Side, judge,
 from mlops_assets.core.search import trials
 from mlops_assets.core.versions import record_version
 from mlops_assets.declare import MlopsError, UseCase
+from mlops_assets.graph.clock import now
 from mlops_assets.graph.recorded_code import Tell, by_the_recorded_code
-from mlops_assets.graph.storage import now
 from mlops_assets.graph.training import TRIAL, make, make_trial, training_step, trial_facts, trial_step
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.provenance import UNKNOWN, Provenance, cpu_kernels, provenance

@@ -17,11 +17,12 @@ from mlops_assets.core.retraining.facts import Facts
 from mlops_assets.core.rollout.words import Stage
 from mlops_assets.core.signals import Answer, Concept, Data, Response
 from mlops_assets.declare import DamagedError, UseCase
+from mlops_assets.graph.clock import now
 from mlops_assets.graph.features import TABLE
 from mlops_assets.graph.recording import Books
 from mlops_assets.graph.response import RESPONSE
 from mlops_assets.graph.serving import Serving
-from mlops_assets.graph.storage import Store, now
+from mlops_assets.graph.storage import Store
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.records.waiting import still_waiting

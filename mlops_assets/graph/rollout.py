@@ -18,12 +18,13 @@ from mlops_assets.graph import showing
 from mlops_assets.graph.actions import Reads, Step, inputs_of, once
 from mlops_assets.graph.axis import partition_of, partitions_def
 from mlops_assets.graph.chain import tell_chain
+from mlops_assets.graph.clock import now
 from mlops_assets.graph.recording import Books, follow, is_nominated, unreachable
 from mlops_assets.graph.registry import tracker_key
 from mlops_assets.graph.rollout_page import course_of, make, rollout_metadata
 from mlops_assets.graph.serving import Serving
 from mlops_assets.graph.steps import TRANSIENT, refusals
-from mlops_assets.graph.storage import Store, now
+from mlops_assets.graph.storage import Store
 from mlops_assets.graph.tracking import Tracker
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.serving.ledgered import Mirror

@@ -14,7 +14,6 @@ back. Which weeks must exist is declared there:
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import dagster as dg
 from mlops_assets.core.actions import Action
 from mlops_assets.core.artifact import Artifact
 from mlops_assets.declare import DataError
+from mlops_assets.graph.clock import now
 from mlops_assets.graph.steps import refusals
 from mlops_assets.stores.actions import code_record, keep_recipe, known
 from mlops_assets.stores.assets import AssetStore
@@ -152,11 +152,6 @@ class StoreIO(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         raise TypeError(f"{context.asset_key.to_user_string()} is read from the store by the step itself: see Reads")
-
-
-def now() -> str:
-    """The instant of a publication, ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _shown(ref: Ref, *, reused: bool) -> dict[str, Any]:

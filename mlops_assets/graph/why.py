@@ -13,6 +13,7 @@ from mlops_assets.core.versions import JSON
 from mlops_assets.declare import DataError, MlopsError, UseCase
 from mlops_assets.graph.actions import Step, inputs_of, stored
 from mlops_assets.graph.catalogue import catalogue_step
+from mlops_assets.graph.clock import now as clock
 from mlops_assets.graph.features import feature_step
 from mlops_assets.graph.ingest import arrived, raw_inputs, raw_step, validated_step
 from mlops_assets.graph.judged import judged_by, report_inputs
@@ -24,7 +25,6 @@ from mlops_assets.graph.registry import registry_inputs, registry_step
 from mlops_assets.graph.response import response_step
 from mlops_assets.graph.rollout import rollout_step
 from mlops_assets.graph.standing import standing_entry
-from mlops_assets.graph.storage import now as clock
 from mlops_assets.graph.training import training_step, trial_action, trial_step
 from mlops_assets.stores.actions import action_of, known
 from mlops_assets.stores.assets import AssetStore
