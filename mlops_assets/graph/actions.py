@@ -22,6 +22,7 @@ from mlops_assets.graph.storage import Made, Upstream
 from mlops_assets.stores.actions import known
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.code import libraries, package_code
+from mlops_assets.stores.lending import lent
 from mlops_assets.stores.refs import Ref
 
 ANEW = "mlops/anew"  # run tag: "true" does the work again, whatever is known
@@ -129,15 +130,20 @@ def once(
     make: Callable[[], Artifact],
     beside: Collection[Action] = (),
     valid: Callable[[Artifact], bool] = lambda _: True,
+    borrow: bool = True,
 ) -> Made:
     """The result of an action: the stored one where the action is known and its bytes are whole, else made now.
 
     `beside` are actions whose results the same work stores: all are there and become the newest, or all is done again.
-    `valid` says of a stored result whether what it did elsewhere stands.
+    `valid` says of a stored result whether what it did elsewhere stands. What is not known in the store is asked of its
+    lender, unless not to `borrow`: work that does something elsewhere, too, has not been done here.
     """
     if context.run.tags.get(ANEW, "") == "true":
         return Made(artifact=make(), action=action)
-    found = [stored(store, one, context.log.warning) for one in (*beside, action)]
+    asked = (stored, lent) if borrow else (stored,)
+    found = [
+        next((met for ask in asked if (met := ask(store, one, context.log.warning))), None) for one in (*beside, action)
+    ]
     whole = [one for one in found if one is not None]
     if len(whole) < len(found) or not valid(whole[-1][1]):
         return Made(artifact=make(), action=action)

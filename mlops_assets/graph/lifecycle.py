@@ -76,7 +76,7 @@ def resources(settings: Settings) -> dg.Definitions:
         resources={
             "io_manager": StoreIO(url=settings.store, root=str(settings.root)),
             "trial_keys": NamedByKey(),
-            "store": Store(url=settings.store, root=str(settings.root)),
+            "store": Store(url=settings.store, root=str(settings.root), lender=settings.lender),
             "records": Books(where=settings.records, pages=settings.dagster_ui),
             "serving": Serving(where=settings.serving),
             "landing": LandingZone(url=settings.landing),

@@ -119,7 +119,7 @@ def registry_entry(use_case: UseCase) -> dg.AssetsDefinition:
                 return is_registered(records, entry) and (bool(later) or is_settled(records, entry))
 
             action = step.action(partition, registry_inputs(read, standing))
-            made = once(context, store.assets, action, work, valid=valid)
+            made = once(context, store.assets, action, work, valid=valid, borrow=False)
             made = replace(made, stored=store.publish(made, context.run_id))  # before anyone else judges
             entry: Mapping[str, Any] = made.artifact.records["entry"]
             row = records.lineage.get(use_case.name, int(entry["candidate"].partition("@")[2]))

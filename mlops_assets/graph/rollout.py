@@ -91,7 +91,7 @@ def rollout(use_case: UseCase) -> dg.AssetsDefinition:
                 _label(context, records, tracker, use_case)
                 return make(step.seen, course)
 
-            made = once(context, store.assets, step.action(partition, inputs_of(read), more), work)
+            made = once(context, store.assets, step.action(partition, inputs_of(read), more), work, borrow=False)
             made = replace(made, stored=store.publish(made, context.run_id))
         tell_chain(context, use_case, store.assets, entry, books.pages, course.sentence)
         yield dg.AssetCheckResult(

@@ -12,7 +12,7 @@ back. Which weeks must exist is declared there:
 | existing | all weeks of the window that exist, maybe none |
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from mlops_assets.graph.clock import now
 from mlops_assets.graph.steps import refusals
 from mlops_assets.stores.actions import code_record, keep_recipe, known
 from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.lending import LENT
 from mlops_assets.stores.provenance import provenance
 from mlops_assets.stores.refs import Ref
 
@@ -88,8 +89,8 @@ def _listed(keys: list[str]) -> str:
 class Made:
     """What a step hands over: the artifact and the action it is the result of.
 
-    `known` is the publication in which that action's result stood already. `published` is called once it is stored;
-    `stored` is where, when the step has published it itself.
+    `known` is the publication in which that action's result stood already, here or at the lender. `published` is called
+    once it is stored; `stored` is where, when the step has published it itself.
     """
 
     artifact: Artifact
@@ -100,14 +101,15 @@ class Made:
 
 
 class Store(dg.ConfigurableResource):
-    """The store itself, and `root`, where the code lives."""
+    """The store itself, the one it borrows from ("" none), and `root`, where the code lives."""
 
     url: str
     root: str
+    lender: str = ""
 
     @property
     def assets(self) -> AssetStore:
-        return AssetStore(self.url)
+        return AssetStore(self.url, self.lender)
 
     def publish(self, made: Made, run: str) -> Ref:
         """Store what was made, with where it comes from; what was known is published as it was made then.
@@ -160,7 +162,9 @@ def _shown(ref: Ref, *, reused: bool) -> dict[str, Any]:
                         "data version": part.version})
         for name, part in sorted(ref.parts.items())
     ]  # fmt: skip
+    lent = ref.about.get(LENT)
     return {
+        **({"lent by": str(lent["by"])} if isinstance(lent, Mapping) else {}),
         "data_version": ref.data_version,
         "action key": ref.action_key,
         "reused": reused,

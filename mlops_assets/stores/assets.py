@@ -35,9 +35,10 @@ class AssetStore:
     {'delay_min': [64, None]}
     """
 
-    def __init__(self, url: str | os.PathLike[str]) -> None:
+    def __init__(self, url: str | os.PathLike[str], lender: str = "") -> None:
         self.objects = ObjectStore(url)
         self.refs = RefStore(self.objects.place)
+        self.lender = AssetStore(lender) if lender else None  # read where an action is not known here (`lending.py`)
 
     def publish(
         self,
@@ -160,8 +161,10 @@ class AssetStore:
         """Make a publication the newest of its partition again, with all that it says of how it was made.
 
         Nothing is written when it is the newest already. Else it gets a new generation, whose `about` names the `run`
-        that asked. Raises `OSError`.
+        that asked. One that another store lent (generation 0) says so itself. Raises `OSError`.
         """
+        if not ref.generation:
+            return self.refs.publish(ref)
         newest = self.refs.newest_intact(ref.asset, ref.partition)
         if newest is not None and newest.generation == ref.generation:
             return self.refs.settled(newest)

@@ -55,6 +55,21 @@ class LocalPlace:
         reach(f"{point}.kept")
         return True
 
+    def link(self, source: Path, path: str) -> None:
+        """Put another file's bytes in place as a hard link, replacing what is there. Raises `OSError`: none is made.
+
+        It is for files that are never written in place.
+        """
+        target = self.root / path
+        _make(target.parent)
+        temporary = _beside(target)
+        os.link(source, temporary, follow_symlinks=False)
+        try:
+            temporary.replace(target)
+        finally:
+            with suppress(OSError):  # a link onto another of the same file stays where it was
+                temporary.unlink()
+
     def keep(self, path: str) -> None:
         """Make sure that a file which is in place stays there through a loss of power."""
         _sync((self.root / path).parent)
@@ -126,7 +141,7 @@ class _Temporary:
 
     def __init__(self, target: Path, data: bytes, point: str) -> None:
         self._data, self._point = data, point
-        self._file = target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}"
+        self._file = _beside(target)
 
     def __enter__(self) -> Path:
         _make(self._file.parent)
@@ -154,6 +169,10 @@ class _Temporary:
         finally:
             os.close(handle)
         reach(f"{self._point}.synced")
+
+
+def _beside(target: Path) -> Path:
+    return target.parent / f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}"
 
 
 @contextmanager

@@ -7,10 +7,12 @@ once. Method: git's object store, with verification on every read because disks 
 
 import os
 import re
+from contextlib import suppress
 
 from blake3 import blake3
 
 from mlops_assets.declare.errors import DamagedError, DataError
+from mlops_assets.stores.disk import LocalPlace
 from mlops_assets.stores.places import Place, place
 
 FOLDER = "objects"
@@ -51,15 +53,29 @@ class ObjectStore:
         """
         address = address_of(data)
         path = object_path(address, suffix)
-        try:
-            intact = self.place.read(path) == data
-        except OSError:
-            intact = False
-        if intact:
+        if self._has(path, data):
             self.place.keep(path)  # an earlier run may have died between its rename and its fsync
         else:
             self.place.write(path, data, "object")
         return address
+
+    def take(self, other: "ObjectStore", address: str, suffix: str) -> None:
+        """Have an object of another store here too; a damaged copy here is healed.
+
+        On one local disk it is a hard link, for neither store ever writes into an object. Raises `DamagedError` when it
+        is not whole there, `OSError` as `put`.
+        """
+        data, path, mine, its = other.get(address, suffix), object_path(address, suffix), self.place, other.place
+        if isinstance(mine, LocalPlace) and isinstance(its, LocalPlace) and not self._has(path, data):
+            with suppress(OSError):  # another disk, or one without links
+                mine.link(its.root / path, path)
+        self.put(data, suffix)
+
+    def _has(self, path: str, data: bytes) -> bool:
+        try:
+            return self.place.read(path) == data
+        except OSError:
+            return False
 
     def get(self, address: str, suffix: str) -> bytes:
         """The bytes of an address, verified. Raises `DamagedError` when they are missing or are other bytes."""

@@ -5,6 +5,7 @@
 | MLOPS_DATA | the folder of all defaults below | `data` of the project |
 | MLOPS_LANDING | root of the landing zone (fsspec URL) | `$MLOPS_DATA/landing` |
 | MLOPS_STORE | object store (fsspec URL) | `$MLOPS_DATA/store` |
+| MLOPS_LENDER | a second object store that is only read: a result whose action is known there is taken from it | none |
 | MLOPS_ONLINE | online store: a folder, or redis://... | `$MLOPS_DATA/online` |
 | MLOPS_JOURNAL | folder of the journals of single events | `$MLOPS_DATA/online` |
 | MLOPS_SERVING | rollout state and prediction log: a folder, or `postgresql+psycopg2://...` | `$MLOPS_DATA/serving` |
@@ -40,6 +41,7 @@ class Settings:
     dagster_ui: str
     dagster_home: Path
     notify: str = field(repr=False)  # may hold a secret
+    lender: str = ""
 
 
 def settings(environ: Mapping[str, str]) -> Settings:
@@ -64,6 +66,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         artifacts=(data / "mlflow" / "artifacts").as_uri(),
         dagster_home=Path(environ.get("DAGSTER_HOME") or data / "dagster").absolute(),
         notify=environ.get("MLOPS_NOTIFY", ""),
+        lender=_place(lender, data) if (lender := environ.get("MLOPS_LENDER")) else "",
     )
 
 
