@@ -87,8 +87,8 @@ def asked(
     """
     table, label = use_case.request_table, use_case.label.column
     kinds = {column.name: column for column in table.columns}
-    values = [_sent(None, rows[name]) for name in columns]
-    keys = zip(*(_sent(kinds[name], requests[name]) for name in table.key), strict=True)
+    values = [sent(None, rows[name]) for name in columns]
+    keys = zip(*(sent(kinds[name], requests[name]) for name in table.key), strict=True)
     ids = [request_id(use_case, seed, key) for key in keys]
     drawn = set(sorted(ids)[:most])
     known = requests[table.known_at[label]].cast(pa.int64()).to_pylist()
@@ -114,7 +114,7 @@ def told(use_case: UseCase, tables: Mapping[str, pa.Table]) -> Iterator[Told]:
 
 def _told_rows(table: Table, rows: pa.Table) -> Iterator[Told]:
     instants = [name for name in groups(table) if name != ALWAYS]
-    columns = {column.name: _sent(column, rows[column.name]) for column in table.columns}
+    columns = {column.name: sent(column, rows[column.name]) for column in table.columns}
     known = [rows[name].cast(pa.int64()).to_pylist() for name in instants]
     met: dict[tuple[str, ...], list[tuple[str, tuple[str, ...]]]] = {}  # rows become known in few orders
     for n, at in enumerate(zip(*known, strict=True)):
@@ -146,7 +146,7 @@ def _tellings(table: Table, order: Sequence[str]) -> Iterator[tuple[str, tuple[s
                 break
 
 
-def _sent(column: Column | None, values: pa.ChunkedArray) -> list[Any]:
+def sent(column: Column | None, values: pa.ChunkedArray) -> list[Any]:
     """Values as JSON has them: instants as ISO text, those of a landed `column` with a zone as its clocks showed it."""
     if not pa.types.is_timestamp(values.type):
         return list(values.to_pylist())
