@@ -100,6 +100,13 @@ def asked(
                 yield Matured(at[n] + 1 if at_once else known[n], id_, outcome, known[n])
 
 
+def request_ids(use_case: UseCase, requests: pa.Table, seed: int) -> list[str]:
+    """The id of each request, in their order; of `requests` the key's columns are read."""
+    kinds = {column.name: column for column in use_case.request_table.columns}
+    keys = zip(*(_sent(kinds[name], requests[name]) for name in use_case.request_table.key), strict=True)
+    return [request_id(use_case, seed, key) for key in keys]
+
+
 def request_id(use_case: UseCase, seed: int, key: Iterable[Any]) -> str:
     """32 hexadecimal characters for the request with this key (JSON values)."""
     return blake3(canonical_json([use_case.name, seed, list(key)])).hexdigest()[:32]
