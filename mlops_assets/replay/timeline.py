@@ -86,10 +86,8 @@ def asked(
     outcome is told right after its request, not when it became known.
     """
     table, label = use_case.request_table, use_case.label.column
-    kinds = {column.name: column for column in table.columns}
     values = [sent(None, rows[name]) for name in columns]
-    keys = zip(*(sent(kinds[name], requests[name]) for name in table.key), strict=True)
-    ids = [request_id(use_case, seed, key) for key in keys]
+    ids = request_ids(use_case, requests, seed)
     drawn = set(sorted(ids)[:most])
     known = requests[table.known_at[label]].cast(pa.int64()).to_pylist()
     at = requests[use_case.requests.as_of].cast(pa.int64()).to_pylist()
@@ -103,7 +101,7 @@ def asked(
 def request_ids(use_case: UseCase, requests: pa.Table, seed: int) -> list[str]:
     """The id of each request, in their order; of `requests` the key's columns are read."""
     kinds = {column.name: column for column in use_case.request_table.columns}
-    keys = zip(*(_sent(kinds[name], requests[name]) for name in use_case.request_table.key), strict=True)
+    keys = zip(*(sent(kinds[name], requests[name]) for name in use_case.request_table.key), strict=True)
     return [request_id(use_case, seed, key) for key in keys]
 
 
