@@ -4,23 +4,20 @@ The same runs `dagster job execute` makes, without starting Python anew for each
 """
 
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterInstance
 
-from mlops_assets.declare.errors import DataError
 from mlops_assets.graph.steps import why_failed
+from mlops_assets.stores.dagster_home import made_home
 from mlops_assets.stores.settings import settings
 
-CONFIGURATION = "dagster.yaml"
 NO_STEP = "the run failed before its first step"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -53,32 +50,11 @@ class RunOutcome:
 
 @contextmanager
 def instance() -> Iterator[DagsterInstance]:
-    """The Dagster instance of `DAGSTER_HOME`, by default `data/dagster`.
-
-    A folder without a `dagster.yaml` is given the shipped one, so that its limits and retries are in force wherever the
-    data lies; one that is there is never changed. Raises DataError for a folder that cannot be made or written.
-    """
-    places = settings(os.environ)
-    home = places.dagster_home
-    os.environ["DAGSTER_HOME"] = str(home)  # absolute, as Dagster asks
+    """The Dagster instance of `DAGSTER_HOME`, by default `data/dagster`. Raises DataError as `made_home`."""
+    os.environ["DAGSTER_HOME"] = str(made_home(settings(os.environ)))  # absolute, as Dagster asks
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        _configure(places.root / "data" / "dagster" / CONFIGURATION, home / CONFIGURATION)
-    except OSError as error:
-        raise DataError(
-            f"DAGSTER_HOME == {str(home)!r} cannot be made: {error}. Name a folder you may write."
-        ) from error
     with DagsterInstance.get() as found:
         yield found
-
-
-def _configure(shipped: Path, own: Path) -> None:
-    """Puts the shipped configuration there, whole or not at all, unless there is one."""
-    if shipped.exists() and not own.exists():
-        aside = own.with_name(f"{own.name}.{uuid.uuid4()}")
-        shutil.copyfile(shipped, aside)
-        aside.replace(own)
 
 
 def execute_line(job: str, partition: str) -> str:

@@ -63,7 +63,7 @@ class LocalPlace:
         target = self.root / path
         _make(target.parent)
         temporary = _beside(target)
-        os.link(source, temporary, follow_symlinks=False)
+        os.link(source, temporary)
         try:
             temporary.replace(target)
         finally:

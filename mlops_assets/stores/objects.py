@@ -68,7 +68,7 @@ class ObjectStore:
         data, path, mine, its = other.get(address, suffix), object_path(address, suffix), self.place, other.place
         if isinstance(mine, LocalPlace) and isinstance(its, LocalPlace) and not self._has(path, data):
             with suppress(OSError):  # another disk, or one without links
-                mine.link(its.root / path, path)
+                mine.link((its.root / path).resolve(), path)
         self.put(data, suffix)
 
     def _has(self, path: str, data: bytes) -> bool:
