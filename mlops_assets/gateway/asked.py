@@ -115,17 +115,21 @@ class Lane:
     waiting: deque[Piece] = field(default_factory=deque)
     mirrored: deque[Piece] = field(default_factory=deque)
     mirrored_rows: int = 0
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)  # something waits
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)  # nothing waits, and nothing is called
+
+    def __post_init__(self) -> None:
+        self.quiet.set()
 
     def add(self, piece: Piece) -> None:
         """Let a piece wait."""
         self.waiting.append(piece)
-        self.wake.set()
+        self._rouse()
 
     def back(self, pieces: Sequence[Piece]) -> None:
         """Let pieces wait before all others."""
         self.waiting.extendleft(reversed(pieces))
-        self.wake.set()
+        self._rouse()
 
     def mirror(self, piece: Piece, most: int) -> bool:
         """Let a piece be mirrored; False when more than `most` rows would wait for it."""
@@ -133,7 +137,7 @@ class Lane:
             return False
         self.mirrored.append(piece)
         self.mirrored_rows += len(piece.rows)
-        self.wake.set()
+        self._rouse()
         return True
 
     def taken(self, together: int) -> list[Piece]:
@@ -157,3 +161,12 @@ class Lane:
             rows += len(pieces[-1].rows)
         self.mirrored_rows -= rows
         return pieces
+
+    def rest(self) -> None:
+        """Nothing waits: until something does."""
+        self.wake.clear()
+        self.quiet.set()
+
+    def _rouse(self) -> None:
+        self.wake.set()
+        self.quiet.clear()

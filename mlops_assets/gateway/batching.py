@@ -22,8 +22,9 @@ from mlops_assets.gateway.breaker import Breaker
 from mlops_assets.gateway.calling import CHAMPION_S, Caller, also, invalid_of, patience_with, rates_of, slow_of
 from mlops_assets.gateway.refusals import Refused, not_now
 from mlops_assets.gateway.requests import Question
+from mlops_assets.gateway.scoring import Scoring
 from mlops_assets.gateway.settling import Settling
-from mlops_assets.gateway.slots import SlotError, Slots, Why
+from mlops_assets.gateway.slots import SlotError, Why
 from mlops_assets.gateway.stats import Stats
 from mlops_assets.stores.serving.log_records import BESIDE
 from mlops_assets.stores.serving.predictions import Failed, Mirrored, PredictionLog
@@ -42,24 +43,25 @@ _STOPPED = "the challenger is not asked any more"
 
 
 class Batcher:
-    """The lanes of one worker; it belongs to its event loop."""
+    """The lanes of one worker; it belongs to its event loop. `aside` is how it calls what waits for a disk."""
 
     def __init__(
         self,
         task: Task,
         *,
         watch: Watch,
-        slots: Slots,
+        slots: Scoring,
         log: PredictionLog,
         rollouts: Rollouts,
         stats: Stats,
         clock_us: Callable[[], int],
         monotonic: Callable[[], float],
         name: str,
+        aside: Callable[..., Coroutine[Any, Any, None]] = asyncio.to_thread,
     ) -> None:
         self._task, self._watch, self._slots, self._log = task, watch, slots, log
         self._rollouts, self._stats, self._name = rollouts, stats, name
-        self._clock_us, self._monotonic = clock_us, monotonic
+        self._clock_us, self._monotonic, self._aside = clock_us, monotonic, aside
         self._caller = Caller(slots, stats, monotonic)
         self._settling = Settling(log, stats, clock_us)
         self._lanes = {arm: Lane(arm) for arm in Arm}
@@ -82,6 +84,15 @@ class Batcher:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, *self._running, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way: every answer is in the log, and what was mirrored is scored and in it."""
+        lanes = self._lanes.values()
+        while self._running or not all(lane.quiet.is_set() for lane in lanes):
+            for lane in lanes:
+                await lane.quiet.wait()
+            if self._running:
+                await asyncio.wait(self._running)
 
     @property
     def rows(self) -> int:
@@ -154,7 +165,7 @@ class Batcher:
             elif mirrored := lane.taken_mirrored(MIRRORED_TOGETHER):
                 await self._mirror(lane.arm, mirrored)
             else:
-                lane.wake.clear()
+                lane.rest()
 
     async def _answer(self, lane: Lane, pieces: list[Piece]) -> None:
         """Have pieces scored by the lane's arm, as the rollout stands now."""
@@ -374,7 +385,7 @@ class Batcher:
         rollout = routing.row.rollout
         if routing.plan and self._breaker.told(rollout, failed=failed, share=routing.plan.breaker):
             self._stats.add("breaker_opened_total")
-            self._spawn(asyncio.to_thread(self._break_off, rollout, routing.plan.breaker))
+            self._spawn(self._aside(self._break_off, rollout, routing.plan.breaker))
 
     def _break_off(self, rollout: int, share: float) -> None:
         """One event: every gateway stops asking it. If it cannot be written, this one has stopped all the same."""

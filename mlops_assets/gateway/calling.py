@@ -12,7 +12,8 @@ from mlops_assets.core.rollout.words import Arm
 from mlops_assets.declare import Task
 from mlops_assets.declare.errors import DataError
 from mlops_assets.gateway.asked import Piece
-from mlops_assets.gateway.slots import SlotError, Slots, Why
+from mlops_assets.gateway.scoring import Scoring
+from mlops_assets.gateway.slots import SlotError, Why
 from mlops_assets.gateway.stats import Stats
 from mlops_assets.stores.serving.watch import Routing
 
@@ -26,7 +27,7 @@ PER_ROW_S = 0.001  # of patience, more
 class Caller:
     """Calls the models in their slots; `monotonic` is a clock in seconds."""
 
-    def __init__(self, slots: Slots, stats: Stats, monotonic: Callable[[], float]) -> None:
+    def __init__(self, slots: Scoring, stats: Stats, monotonic: Callable[[], float]) -> None:
         self._slots, self._stats, self._monotonic = slots, stats, monotonic
 
     async def call(self, arm: Arm, version: int, pieces: Sequence[Piece], seconds: float) -> tuple[Array, int]:

@@ -1,7 +1,7 @@
 """The database of the rollouts: an SQLite file for each use case, or tables on PostgreSQL; how it is opened and locked.
 
-`synchronous=FULL` makes a commit survive a power cut. Nothing is opened before it is used: open it after a fork, not
-before. It knows its tables' format and none of their meaning.
+`synchronous=FULL` makes a commit survive a power cut; what is not `synced` need not, as a replay. Nothing is opened
+before it is used: open it after a fork, not before. It knows its tables' format and none of their meaning.
 """
 
 import sqlite3
@@ -37,9 +37,9 @@ class Database:
     Raises DataError for another place; at use Unavailable, or DamagedError for a file that is none of ours.
     """
 
-    def __init__(self, where: str | Path, use_case: str) -> None:
+    def __init__(self, where: str | Path, use_case: str, *, synced: bool = True) -> None:
         check_name("use case", use_case, error=DataError)
-        self.use_case, self._url = use_case, str(where)
+        self.use_case, self._url, self._synced = use_case, str(where), synced
         self.server = self._url.startswith(SERVERS)
         if "://" in self._url and not self.server:
             scheme = self._url.partition("://")[0]  # what comes after may hold a password
@@ -160,7 +160,7 @@ class Database:
             if (met := pragma(raw, "user_version")) != FORMAT:
                 raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: use the project that wrote it.")
         raw.execute("PRAGMA journal_mode = WAL")
-        raw.execute("PRAGMA synchronous = FULL")
+        raw.execute(f"PRAGMA synchronous = {'FULL' if self._synced else 'OFF'}")
 
     @property
     def _key(self) -> int:

@@ -14,8 +14,11 @@ __all__ = ["Place", "PostgresPlace", "SqlitePlace", "Unavailable", "place", "pla
 _ENDING = ".predictions.db"
 
 
-def place(where: str | Path, use_case: str, *, create: bool = True) -> Place:
-    """The place of a use case's log below `Settings.serving`: a folder, or `postgresql+psycopg2://...`."""
+def place(where: str | Path, use_case: str, *, create: bool = True, synced: bool = True) -> Place:
+    """The place of a use case's log below `Settings.serving`: a folder, or `postgresql+psycopg2://...`.
+
+    In a folder, what is not `synced` is left to the operating system to bring to disk.
+    """
     check_name("use case", use_case)
     text = str(where)
     if text.startswith(SERVERS):
@@ -23,7 +26,7 @@ def place(where: str | Path, use_case: str, *, create: bool = True) -> Place:
     if "://" in text:
         scheme = text.partition("://")[0]  # what comes after may hold a password
         raise DataError(f"serving == '{scheme}://...', must be a folder or postgresql+psycopg2://...: name one.")
-    return SqlitePlace(Path(text) / f"{use_case}{_ENDING}", create=create)
+    return SqlitePlace(Path(text) / f"{use_case}{_ENDING}", create=create, synced=synced)
 
 
 def places(where: str | Path) -> dict[str, Place]:

@@ -1,4 +1,4 @@
-"""The prediction log in an SQLite file: write-ahead log, every commit on disk."""
+"""The prediction log in an SQLite file: write-ahead log, every commit on disk, where it is `synced`."""
 
 import os
 import sqlite3
@@ -26,8 +26,8 @@ class SqlitePlace:
 
     reconnects = False
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
-        self.path, self._create = path, create
+    def __init__(self, path: Path, *, create: bool = True, synced: bool = True) -> None:
+        self.path, self._create, self._synced = path, create, synced
         self.name = f"the prediction log {str(path)!r}"
 
     def session(self) -> Session:
@@ -39,7 +39,7 @@ class SqlitePlace:
                                  cached_statements=64)  # fmt: skip
         except (OSError, sqlite3.Error) as refused:
             raise Unavailable(f"{self.name}: {refused}: name a folder you may write.") from refused
-        session = SqliteSession(db, self.path, self.name)
+        session = SqliteSession(db, self.path, self.name, synced=self._synced)
         try:
             session.prepare()
         except BaseException:
@@ -51,8 +51,9 @@ class SqlitePlace:
 class SqliteSession:
     """A connection to the file."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path, name: str) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, name: str, *, synced: bool) -> None:
         self._db, self._path, self._name, self._polls = db, path, name, False
+        self._synced = synced
         self._file: tuple[int, int] | None = None
         self._crowded_until = 0.0
 
@@ -66,7 +67,7 @@ class SqliteSession:
             if (met := self._pragma("user_version")) != FORMAT:
                 raise DataError(f"{self._name}: format == {met}, must be {FORMAT}: use the project that wrote it.")
             self._db.execute("PRAGMA journal_mode = WAL").fetchall()
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if self._synced else 'OFF'}")
         except sqlite3.Error as error:
             raise self._told(error) from error
         self._file = self._stands()

@@ -1,5 +1,7 @@
 """The writer of the prediction log: one thread, group commits. Whoever hands records in is told when they are on disk.
 
+Another one has no thread and writes at once: for a replay, whose order must not vary.
+
 Whatever waits goes into one transaction. A transaction that fails fails exactly the records that were in it, whole; the
 next one opens a new session. It knows no rule of serving.
 """
@@ -148,6 +150,22 @@ class Writer:
             raise
         self._begun |= transaction.begins
         return outcomes
+
+
+class StraightWriter(Writer):
+    """A writer without a thread: records are in the log when `put` and `write` return. For one thread."""
+
+    def close(self) -> None:
+        """Stop. What is handed in afterwards is refused."""
+        self._closed = True
+        if self._session is not None:
+            self._session.close()
+
+    def _take(self, records: Sequence[Record], future: "Future[Outcomes] | _AsyncFuture") -> None:
+        if self._closed:
+            raise Unavailable(f"{self._place.name} is closed.")
+        written = self._written([_Waiting(checked(records), future)])
+        _resolve([(one.future, result) for one, result in written])
 
 
 def _tell(told: list[tuple[_Waiting, Outcomes | Exception]]) -> None:

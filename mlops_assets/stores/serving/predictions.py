@@ -32,7 +32,7 @@ from mlops_assets.stores.serving.log_records import (
     Told,
 )
 from mlops_assets.stores.serving.log_sequence import Batch
-from mlops_assets.stores.serving.log_writer import MOST_WAITING, Full, Writer
+from mlops_assets.stores.serving.log_writer import MOST_WAITING, Full, StraightWriter, Writer
 
 __all__ = [
     "MOST_WAITING", "Answered", "Batch", "Exported", "Failed", "Full", "Labelled", "Mirrored", "Outcome",
@@ -44,14 +44,21 @@ class PredictionLog:
     """The log of a use case below `Settings.serving`: a folder, or `postgresql+psycopg2://...`.
 
     Nothing is opened before it is used, so a process may fork before. With `create=False` a log that is not there is
-    Unavailable. Raises DataError for a place of another kind.
+    Unavailable. A `replayed` log is written at once, in the thread of whoever hands records in, and its file outlives
+    the process, not the machine. Raises DataError for a place of another kind.
     """
 
     def __init__(
-        self, where: str | Path, use_case: UseCase, *, create: bool = True, most_waiting: int = MOST_WAITING
+        self,
+        where: str | Path,
+        use_case: UseCase,
+        *,
+        create: bool = True,
+        most_waiting: int = MOST_WAITING,
+        replayed: bool = False,
     ) -> None:
-        self.use_case, self.place = use_case, place(where, use_case.name, create=create)
-        self._writer = Writer(self.place, most_waiting=most_waiting)
+        self.use_case, self.place = use_case, place(where, use_case.name, create=create, synced=not replayed)
+        self._writer = (StraightWriter if replayed else Writer)(self.place, most_waiting=most_waiting)
         self._reader = Reader(self.place, use_case.partitions.timezone)
         self.put, self.write = self._writer.put, self._writer.write
         read = self._reader

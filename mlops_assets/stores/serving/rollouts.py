@@ -40,12 +40,13 @@ class Rollouts:
     """The rollouts of a use case below `where` (`Settings.serving`); close it, or use it in `with`.
 
     Nothing is opened before it is used, so that it may be made before a fork. Everything that reads or writes raises
-    Unavailable when the database does not answer, DamagedError when the events are not what was written.
+    Unavailable when the database does not answer, DamagedError when the events are not what was written. In a folder,
+    what is not `synced` is left to the operating system to bring to disk.
     """
 
-    def __init__(self, where: str | Path, use_case: str) -> None:
+    def __init__(self, where: str | Path, use_case: str, *, synced: bool = True) -> None:
         self.use_case = use_case
-        self.database = Database(where, use_case)
+        self.database = Database(where, use_case, synced=synced)
         self.leases, self.heartbeats = Leases(self.database), Heartbeats(self.database)
         self.checkpoints = Checkpoints(self.database)
         self._known = Standing.start(use_case)

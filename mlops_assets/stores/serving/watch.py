@@ -68,6 +68,10 @@ class Watch:
             self._made_of = made_of
         return self._routing
 
+    def close(self) -> None:
+        """Let go of its connection; the next look opens another."""
+        self._changes = self._seen = None
+
     def _look(self) -> None:
         """Read what changed since the last look."""
         if self._away and self._monotonic() < self._again:
