@@ -96,12 +96,15 @@ class LocalPlace:
             return []
 
     def stamp(self, path: str) -> tuple[str, float] | None:
-        """What changes whenever a file is written, and when it was last, s since 1970; None when there is none."""
+        """What changes whenever a file is written, and when it was last, s since 1970; None when there is none.
+
+        It is the size and the time to the nanosecond, so that a copy that keeps its time is told to be the same.
+        """
         try:
             found = (self.root / path).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}", found.st_mtime
+        return f"{found.st_size} {found.st_mtime_ns}", found.st_mtime
 
     def is_folder(self) -> bool:
         """True when the root is there and a folder."""
