@@ -186,7 +186,7 @@ def _rollouts(plan: dict[datetime, tuple[str, str]], end: datetime) -> tuple[tup
             )
             until = min(until or end, end)
             said = why if days is None else f"{stage} at {share:.0%} began: the step before was certified."
-            lasts = until >= end
+            lasts = until >= end or (fate == "running" and stage == "SHADOW")
             stages.append(Stage(version=number, champion=champion, stage=stage, share=share, since=_instant(since),
                                 until="" if lasts else _instant(until), why=said))  # fmt: skip
             since = until

@@ -12,23 +12,30 @@ from mlops_assets.core.pages.markup import NOTHING, Html, el, joined, raw
 from mlops_assets.core.pages.style import STYLE
 
 _MARK = "<!doctype html><!-- mlops_assets: a report -->"
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def document(title: str, *sections: Html) -> bytes:
-    """The whole file, UTF-8. The same title and sections give the same bytes.
+def policy_of(style: str) -> str:
+    """What a page with this style sheet lets the browser do: show it, and pictures that are in the file."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+POLICY = policy_of(STYLE)
+
+
+def document(title: str, *sections: Html, more_style: str = "") -> bytes:
+    """The whole file, UTF-8. The same title and sections give the same bytes. `more_style` goes on the style sheet.
 
     >>> is_report(document("a", el("p", "b")))
     True
     """
     head = joined(
         raw('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        raw(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
+        raw(f'<meta http-equiv="Content-Security-Policy" content="{policy_of(STYLE + more_style)}">'),
         raw('<meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">'),
         raw('<link rel="icon" href="data:,">'),
         el("title", title),
-        el("style", raw(STYLE)),
+        el("style", raw(STYLE + more_style)),
     )
     body = el("main", *sections)
     return f'{_MARK}<html lang="en"><head>{head}</head><body>{body}</body></html>\n'.encode()
