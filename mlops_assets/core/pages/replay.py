@@ -5,10 +5,9 @@ every mark can say its sentence.
 """
 
 from mlops_assets.core.account import Account
-from mlops_assets.core.gain import best_against, share_of_gain
 from mlops_assets.core.pages.document import definitions, document, header, number
 from mlops_assets.core.pages.markup import NOTHING
-from mlops_assets.core.pages.replay_compared import best_policy, changed, compared, costs, metric_said, shared
+from mlops_assets.core.pages.replay_compared import best_policy, changed, compared, costs, gained, metric_said
 from mlops_assets.core.pages.replay_policy import policy_section
 from mlops_assets.core.pages.replay_style import REPLAY_STYLE
 from mlops_assets.core.plots.lanes import axis_of
@@ -66,6 +65,4 @@ def _sentence(account: Account) -> str:
     if best is None:
         return f"{what}: no answer has a label yet."
     figure = f"{metric_said(account.metric)} {number(best.metrics[account.metric], '.4g')}"
-    share, held = share_of_gain(account, best), best_against(account)
-    gained = f", {shared(share)} of what {held.name} gains" if share is not None and held is not None else ""
-    return f"{what}: {f'{best.name} did best, ' if many > 1 else ''}{figure}{gained}."
+    return f"{what}: {f'{best.name} did best, ' if many > 1 else ''}{figure}{gained(account, best)}."

@@ -106,6 +106,14 @@ def shared(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
+def gained(account: Account, policy: Policy) -> str:
+    """The end of a sentence: how much of the gain a policy kept; nothing where that cannot be said."""
+    share, best = share_of_gain(account, policy), best_against(account)
+    if share is None or best is None:
+        return ""
+    return f", worse than {NEVER}" if share < 0 else f", {shared(share)} of what {best.name} gains"
+
+
 def _changes(policy: Policy) -> Sequence[str]:
     parts = [(el("code", field), " = ", el("code", value)) for field, value in sorted(policy.changes.items())]
     return [piece for at, part in enumerate(parts) for piece in ((", ",) if at else ()) + part]

@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 
 from mlops_assets.core.account import Account, Policy
-from mlops_assets.core.gain import share_of_gain
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.pages import replay_tables as tables
 from mlops_assets.core.pages.document import number
 from mlops_assets.core.pages.markup import NOTHING, Html, el, named
-from mlops_assets.core.pages.replay_compared import metric_names, metric_said, shared
+from mlops_assets.core.pages.replay_compared import gained, metric_names, metric_said
 from mlops_assets.core.plots import live, marks
 from mlops_assets.core.plots.drawing import words
 from mlops_assets.core.plots.heatmap import HEAT, by_drift, heat_map
@@ -34,8 +33,8 @@ def policy_section(account: Account, policy: Policy, axis: Axis) -> Html:
         "section",
         el("h2", named(policy.name)),
         el("p", told(account, policy)),
-        *_timeline(policy, axis),
-        *_live(account, policy, axis),
+        *(_timeline(policy, axis) if policy.weeks or policy.stages or policy.versions else ()),
+        *(_live(account, policy, axis) if policy.weeks else ()),
         *_drift(policy, axis),
         *_part("What was broken on purpose", tables.sabotaged(policy) if policy.sabotage else NOTHING),
         *_part("Models", tables.versions(policy) if policy.versions else NOTHING),
@@ -53,11 +52,10 @@ def told(account: Account, policy: Policy) -> str:
     """What the policy did, in a sentence."""
     costs, value = policy.costs, policy.metrics.get(account.metric)
     answered = sum(week.answered for week in policy.weeks)
-    share = share_of_gain(account, policy)
-    figures = f"{metric_said(account.metric)} {number(value, '.4g')}"
-    gained = f", {shared(share)} of the gain that was to be had" if share is not None else ""
+    figures = "no label yet" if value is None else f"{metric_said(account.metric)} {number(value, '.4g')}"
     return (
-        f"{_many(answered, 'request')} answered over {_many(len(policy.weeks), 'week')} with {figures}{gained}: "
+        f"{_many(answered, 'request')} answered over {_many(len(policy.weeks), 'week')}, "
+        f"{figures}{gained(account, policy)}: "
         f"{_many(costs.trainings, 'training')}, {_many(costs.rollouts, 'rollout')}, {costs.finalized:,} became "
         f"champion, {costs.rolled_back:,} rolled back."
     )
@@ -85,9 +83,12 @@ def _timeline(policy: Policy, axis: Axis) -> Iterable[Html]:
 def _live(account: Account, policy: Policy, axis: Axis) -> Iterable[Html]:
     items = [(live.swatch(line, policy.name), line.name) for line in live.lines_of(account)]
     better = "higher" if account.higher else "lower"
-    note = f"On the answers users got, once their labels had matured; {better} is better. Gaps: no labels."
+    note = (
+        f"On the answers users got, once their labels had matured; {better} is better. Upright lines: a model became "
+        "champion. Gaps: no labels."
+    )
     name = account.metric
-    picture = live.live_metric(account, policy.name, axis, words(name) if name in METRIC else name)
+    picture = live.live_metric(account, policy, axis, words(name) if name in METRIC else name)
     return _part(f"Live {metric_said(name)}, week by week", el("p", note, class_="facts"), picture, _legend(items))
 
 

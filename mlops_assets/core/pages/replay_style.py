@@ -15,7 +15,7 @@ REPLAY_STYLE = """
   :root {
     --reign-one: #1f7fbd; --reign-other: #0f5a8c; --reign-none: #5d636b;
     --shadow: #2f5f80; --canary: #d99a1c; --soak: #12a57c; --on-step: #0c0d0f;
-    --h0: #24292e; --h1: #2c4a61; --h2: #a4622a; --h3: #e8833a; --h4: #ffd2a6;
+    --h0: #2a3036; --h1: #2f5877; --h2: #a4622a; --h3: #e8833a; --h4: #ffd2a6;
     --l0: #56b4e9; --l1: #f08a4b; --l2: #f0c95a; --l3: #3ccf9f; --l4: #e49cc8; --l5: #a9aef0; --never: #8d949c;
     --grid: #31363c;
   }
@@ -26,17 +26,20 @@ h3 { font-size: .95rem; margin: 1.4rem 0 .3rem; }
 h3 + p { margin-top: 0; }
 td.own { font-weight: 700; }
 tr.against td { color: var(--faint); } tr.against td.name bdi { font-weight: 400; }
-tr.first td { border-top: 2px solid var(--line); }
+tr.against.first { border-top: 2px solid var(--line); }
 .time { display: flex; overflow-x: auto; position: relative; }
 .time:focus-visible, summary:focus-visible { outline: 2px solid var(--stable); outline-offset: 2px; }
 .time svg { display: block; flex: none; font: 11px/1 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
   font-variant-numeric: tabular-nums; overflow: hidden; }
 .time svg.names { position: sticky; left: 0; background: var(--card); z-index: 1; }
 .time text { fill: var(--ink); }
-.time text.tick { text-anchor: end; fill: var(--faint); }
-.time text.month { fill: var(--faint); } .time text.under { text-anchor: middle; }
+.time text.tick { text-anchor: end; fill: var(--faint); paint-order: stroke;
+  stroke: var(--card); stroke-width: 4px; }
+.time text.month { fill: var(--faint); }
+.time text.under { text-anchor: middle; }
 .time text.whose { font-weight: 700; }
 .time path.grid { stroke: var(--grid); stroke-width: 1; fill: none; }
+.time path.turn { stroke: var(--faint); stroke-width: 1; stroke-dasharray: 2 3; fill: none; opacity: .8; }
 .reign.one { fill: var(--reign-one); } .reign.other { fill: var(--reign-other); }
 .reign.none { fill: var(--reign-none); }
 .time text.on.one, .time text.on.other, .time text.on.none { fill: var(--on-reign); font-weight: 700; }

@@ -45,7 +45,7 @@ def versions(policy: Policy) -> Html:
     rows = [
         (
             named(f"v{one.version}"), when(one.week), when(one.registered_at),
-            joined(named(said(one.cause)), ": ", one.why), joined(named(said(one.verdict)), ": ", one.judged),
+            because(said(one.cause), one.why), because(said(one.verdict), one.judged),
             fate(one.version, policy.stages),
         )
         for one in policy.versions
@@ -103,7 +103,7 @@ def weeks(policy: Policy, metrics: Mapping[str, str]) -> Html:
             *(number(week.metrics.get(metric), ".4g") for metric in metrics),
             number(week.predicted, ".4g"), number(week.actual, ".4g"), answered(week),
             "; ".join(filter(None, (week.data, *week.faults))) or "–", week.prediction or "–", week.concept or "–",
-            ": ".join(filter(None, (week.response, week.reason))) or "–",
+            because(week.response, week.reason),
         )
         for week in policy.weeks
     ]  # fmt: skip
@@ -120,6 +120,15 @@ def answered(week: Week) -> str:
     parts = [f"{'baseline' if version == '0' else f'v{version}'} {many:,}" for version, many in ordered]
     failed = week.asked - week.answered
     return " · ".join(chain(parts, [f"none {failed:,}"] if failed > 0 else [])) or "–"
+
+
+def because(word: str, sentence: str) -> str:
+    """A word and the sentence behind it, what there is of them.
+
+    >>> because("watch", "something has moved"), because("", "")
+    ('watch: something has moved', '–')
+    """
+    return ": ".join(filter(None, (word, sentence))) or "–"
 
 
 def when(instant: str) -> Html:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mlops_assets.core.account import Account
+from mlops_assets.core.account import Account, Policy
 from mlops_assets.core.gain import NEVER, gain_over, never_again
 from mlops_assets.core.pages.markup import Html, el
 from mlops_assets.core.plots.lanes import Axis, Lane, chart
+from mlops_assets.core.plots.timeline import reigns
+from mlops_assets.core.rollout.words import BASELINE
 
 _PANEL, _HEAD, _FOOT = 150, 22, 6  # pixels: of a panel; kept free for its name; kept free below
 _KINDS = 8  # of lines in the style sheet; more of them begin anew
@@ -34,13 +36,16 @@ def lines_of(account: Account) -> list[Line]:
     ]
 
 
-def live_metric(account: Account, own: str, axis: Axis, label: str) -> Html:
-    """The metric over the weeks, `own` policy's line the boldest; below, the gain of each over never trained again.
+def live_metric(account: Account, policy: Policy, axis: Axis, label: str) -> Html:
+    """The metric over the weeks, the policy's line the boldest; below, the gain of each over never trained again.
 
-    A week without a figure is a gap. `label` names the metric, with its unit.
+    Uprights are where a model of the policy became champion; a week without a figure is a gap. `label` names the
+    metric, with its unit.
     """
+    own = policy.name
     lines = sorted(lines_of(account), key=lambda line: line.name == own)  # the last lies on top
-    lanes = [_panel(label, label, lines, own, axis)]
+    turns = list(_turns(policy, axis))
+    lanes = [_panel(label, label, lines, own, axis, turns)]
     never = never_again(account)
     if never is not None:
         gains = [
@@ -50,8 +55,8 @@ def live_metric(account: Account, own: str, axis: Axis, label: str) -> Html:
             }) for line in lines
         ]  # fmt: skip
         told = f"{label}: above the grey line it was better than {NEVER}"
-        lanes.append(_panel("gain over never again", told, gains, own, axis, sign="+"))
-    return chart(axis, lanes, f"{label} week by week: {own} beside the others")
+        lanes.append(_panel("gain over never again", told, gains, own, axis, turns, sign="+"))
+    return chart(axis, lanes, f"{label} week by week: {policy.name} beside the others")
 
 
 def swatch(line: Line, own: str = "") -> Html:
@@ -75,7 +80,9 @@ def rounds(low: float, high: float, most: int = _TICKS) -> list[float]:
     return found
 
 
-def _panel(name: str, told: str, lines: Sequence[Line], own: str, axis: Axis, sign: str = "") -> Lane:
+def _panel(
+    name: str, told: str, lines: Sequence[Line], own: str, axis: Axis, turns: Sequence[Html], sign: str = ""
+) -> Lane:
     known = [value for line in lines for value in map(_known, line.values.values()) if value is not None]
     if not known:
         return Lane(name=name, told=told, height=_HEAD, drawn=(el("text", "no labels", x=4, y=15, class_="month"),))
@@ -89,7 +96,17 @@ def _panel(name: str, told: str, lines: Sequence[Line], own: str, axis: Axis, si
     grid = el("path", d="".join(f"M0 {y(tick)}H{axis.width}" for tick in ticks), class_="grid")
     drawn = [el("path", d=_path(line, axis, y), class_=_look(line, own)) for line in lines]
     labels = tuple((y(tick), f"{tick:{sign}.4g}" if tick else "0") for tick in ticks)
-    return Lane(name=name, told=told, height=_PANEL, ticks=labels, drawn=(grid, *drawn, *_pointed(lines, axis, sign)))
+    return Lane(
+        name=name, told=told, height=_PANEL, ticks=labels, drawn=(grid, *turns, *drawn, *_pointed(lines, axis, sign))
+    )
+
+
+def _turns(policy: Policy, axis: Axis) -> Iterable[Html]:
+    for version, since in reigns(policy.stages):
+        if version != BASELINE:
+            x = axis.at(since)
+            yield el("path", d=f"M{x} 14V{_PANEL}", class_="turn")
+            yield el("text", f"v{version}", x=x, y=10, class_="under")
 
 
 def _look(line: Line, own: str) -> str:

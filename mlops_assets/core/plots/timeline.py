@@ -10,6 +10,7 @@ from mlops_assets.core.rollout.words import BASELINE
 from mlops_assets.core.rollout.words import Stage as Word
 
 _BAND, _STAIRS, _ROW = 24, 62, 18  # pixels
+_RIM = 4  # pixels left of a text in its band
 _THIN = 2.5  # pixels: a step of hours is still seen
 _HEAD, _FOOT = 12, 7  # pixels kept free above the stairs for whose they are, below them for what held them
 _ASKED = {"retrain_requested": "asked", "retrain_failed": "quality"}
@@ -71,7 +72,8 @@ def _champions(stages: Sequence[Stage], axis: Axis) -> Iterable[Html]:
         told = f"{name}: champion from {day(since)} {f'to {day(end)}' if end else 'on'}"
         kind = "none" if version == BASELINE else ("one", "other")[at % 2]
         yield _band(left, right, 0, _BAND, f"reign {kind}", told)
-        yield from _label(name if version == BASELINE else f"v{version}", left, right, _BAND / 2 + 4, f"on {kind}")
+        room = right - left >= LETTER * len(name) + _RIM
+        yield from _label(name if room else name[:4], left, right, _BAND / 2 + 4, f"on {kind}")
 
 
 def _stairs(stages: Sequence[Stage], axis: Axis) -> Iterable[Html]:
@@ -154,5 +156,5 @@ def _band(left: float, right: float, top: float, height: float, kind: str, told:
 
 def _label(said: str, left: float, right: float, y: float, kind: str) -> Iterable[Html]:
     """The text in its band, where there is room for it."""
-    if right - left >= LETTER * len(said) + 6:
-        yield el("text", said, x=round(left + 4, 1), y=y, class_=kind)
+    if right - left >= LETTER * len(said) + _RIM:
+        yield el("text", said, x=round(left + _RIM, 1), y=y, class_=kind)
