@@ -71,7 +71,7 @@ def _in_place(use_case: UseCase, frames: Frames, asked: Sequence[str], made: Seq
     since = np.array([pd.Timestamp(selection.label_cutoff(week)).value for week in made])
     found = {}
     for week in asked:
-        at = pd.DatetimeIndex(frames[week][use_case.requests.as_of]).as_unit("ns").asi8
+        at = frames[week][use_case.requests.as_of].to_numpy(dtype="datetime64[ns]").astype(np.int64)
         found[week] = [made[place] for place in np.maximum(np.searchsorted(since, at, side="right") - 1, 0)]
     return found
 

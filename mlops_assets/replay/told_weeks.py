@@ -94,7 +94,7 @@ def _week(
     use_case: UseCase, week: str, said: Answers | None, *, response: Mapping[str, Any], drift_report: Mapping[str, Any]
 ) -> Week:
     given, labelled = (said.given, said.labelled) if said else (pd.DataFrame(), pd.DataFrame())
-    counted = given["version"].value_counts().sort_index() if said else {}
+    counted = given["version"].value_counts().sort_index() if said else pd.Series(dtype="int64")
     columns = drift_report.get("columns", ())
     return Week(
         week=week,
