@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from mlops_assets_tests.test_readme import environment
 
@@ -37,8 +39,8 @@ def blocks(page: Path, language: str = "") -> list[Block]:
     return [block for block in found if language in ("", block.language)]
 
 
-def walk(page: Path, copy: Path) -> list[Walked]:
-    """Every bash block of the page, pasted into one shell in the copy of the project."""
+def walk(page: Path, copy: Path, given: Mapping[str, str] = MappingProxyType({})) -> list[Walked]:
+    """Every bash block of the page, pasted into one shell in the copy; `given` adds to its environment."""
     found = blocks(page)
     pasted = [
         (block.text, after.text if after.language == "text" else "")
@@ -47,13 +49,21 @@ def walk(page: Path, copy: Path) -> list[Walked]:
     ]
     script = "".join(f"{text}\necho '{_END}'$?\n" for text, _ in pasted)
     answer = subprocess.run(
-        ["bash", "-s"], input=script, cwd=copy, env=environment(copy), text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=600, check=False,
+        ["bash", "-s"], input=script, cwd=copy, env=environment(copy) | given, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False,
     )  # fmt: skip
     ended = re.split(rf"^{_END}(\d+)\n", answer.stdout, flags=re.MULTILINE)
     return [
         Walked(*one, printed, int(code)) for one, printed, code in zip(pasted, ended[::2], ended[1::2], strict=False)
     ]
+
+
+def check(steps: list[Walked], page: Path) -> None:
+    """Every step was taken, ended as the page shows it and printed what it shows; a refusal ends with exit code 1."""
+    assert len(steps) == len(blocks(page, "bash")), steps[-1]
+    for step in steps:
+        assert step.code == ("refused:" in step.shown), f"{step.command}\n{step.printed}"
+        assert missing(step.shown, step.printed) == [], f"{step.command}\n{step.printed}"
 
 
 def missing(shown: str, printed: str) -> list[str]:
