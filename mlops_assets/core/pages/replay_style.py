@@ -13,7 +13,7 @@ REPLAY_STYLE = """
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
-    --reign-one: #1f7fbd; --reign-other: #0f5a8c; --reign-none: #5d636b;
+    --reign-one: #1a6fa8; --reign-other: #0c4a74; --reign-none: #5d636b;
     --shadow: #2f5f80; --canary: #d99a1c; --soak: #12a57c; --on-step: #0c0d0f;
     --h0: #2a3036; --h1: #2f5877; --h2: #a4622a; --h3: #e8833a; --h4: #ffd2a6;
     --l0: #56b4e9; --l1: #f08a4b; --l2: #f0c95a; --l3: #3ccf9f; --l4: #e49cc8; --l5: #a9aef0; --never: #8d949c;
@@ -62,9 +62,9 @@ tr.against.first { border-top: 2px solid var(--line); }
 .mark.short { stroke: var(--reign-one); stroke-width: 1.4; }
 .broken rect { fill: none; stroke: var(--alarm); stroke-width: 1.3; }
 .time .broken text { fill: var(--alarm); font-weight: 600; }
-.line { fill: none; stroke-width: 1.4; stroke-linejoin: round; stroke-linecap: round; stroke: var(--l0); }
+.line { fill: none; stroke-width: 1.4; stroke-linejoin: round; stroke-linecap: round; }
 .line.own { stroke-width: 3; }
-.line.l1 { stroke: var(--l1); } .line.l2 { stroke: var(--l2); stroke-dasharray: 6 3; }
+.line.l0 { stroke: var(--l0); } .line.l1 { stroke: var(--l1); } .line.l2 { stroke: var(--l2); stroke-dasharray: 6 3; }
 .line.l3 { stroke: var(--l3); stroke-dasharray: 2 3; } .line.l4 { stroke: var(--l4); stroke-dasharray: 8 3 2 3; }
 .line.l5 { stroke: var(--l5); stroke-dasharray: 10 4; } .line.l6 { stroke: var(--l0); stroke-dasharray: 3 3; }
 .line.l7 { stroke: var(--l1); stroke-dasharray: 3 3; } .line.never { stroke: var(--never); stroke-width: 1.8; }

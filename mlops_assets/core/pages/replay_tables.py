@@ -12,6 +12,7 @@ from mlops_assets.core.rollout.words import Stage as Word
 
 TURNS = ("retrain_requested", "retrain_failed", "retraining_closed", "held", "finalized", "rolled_back", "rejected",
          "restored")  # fmt: skip  # of the ledger's kinds those that a reader in a hurry looks for
+_TIED = "\N{NO-BREAK SPACE}"
 _FEW = 20  # decisions that need not be folded
 _ENDED = {
     Word.FINALIZED.value: "became champion",
@@ -79,7 +80,7 @@ def decisions(policy: Policy) -> Html:
 
     def rows(kinds: Sequence[str] | None) -> list[tuple[str, ...]]:
         return [
-            (when(one.at), said(one.kind), one.subject, one.who, one.why)
+            (when(one.at), said(one.kind).replace(" ", _TIED), one.subject, one.who, one.why)
             for one in policy.told if kinds is None or one.kind in kinds
         ]  # fmt: skip
 
@@ -114,12 +115,12 @@ def answered(week: Week) -> str:
     """Who answered how many, and how many requests got no answer.
 
     >>> answered(Week(week="2013-03-04", asked=9, answered=8, labelled=0, by_version={"10": 1, "9": 7}, metrics={}))
-    'v9 7 · v10 1 · none 1'
+    'v9\xa07 · v10\xa01 · none\xa01'
     """
     ordered = sorted(week.by_version.items(), key=lambda one: (len(one[0]), one[0]))
-    parts = [f"{'baseline' if version == '0' else f'v{version}'} {many:,}" for version, many in ordered]
+    parts = [f"{'baseline' if version == '0' else f'v{version}'}{_TIED}{many:,}" for version, many in ordered]
     failed = week.asked - week.answered
-    return " · ".join(chain(parts, [f"none {failed:,}"] if failed > 0 else [])) or "–"
+    return " · ".join(chain(parts, [f"none{_TIED}{failed:,}"] if failed > 0 else [])) or "–"
 
 
 def because(word: str, sentence: str) -> str:

@@ -13,7 +13,7 @@ from mlops_assets.core.rollout.words import BASELINE
 
 _PANEL, _HEAD, _FOOT = 150, 22, 6  # pixels: of a panel; kept free for its name; kept free below
 _KINDS = 8  # of lines in the style sheet; more of them begin anew
-_TICKS = 4
+_TICKS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +68,9 @@ def rounds(low: float, high: float, most: int = _TICKS) -> list[float]:
     """At most `most` round numbers of one distance within low .. high, where that is wider than nothing.
 
     >>> rounds(0.41, 0.63), rounds(-0.012, 0.031), rounds(1.0, 1.0)
-    ([0.45, 0.5, 0.55, 0.6], [-0.01, 0.0, 0.01, 0.02], [1.0])
+    ([0.45, 0.5, 0.55, 0.6], [-0.01, 0.0, 0.01, 0.02, 0.03], [1.0])
     """
-    if high <= low:
+    if not (high - low) / most > 0:
         return [low]
     size = 10.0 ** math.floor(math.log10((high - low) / most))
     for step in (size, 2 * size, 2.5 * size, 5 * size, 10 * size, 20 * size):

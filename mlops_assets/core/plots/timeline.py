@@ -137,7 +137,7 @@ def _sabotaged(policy: Policy, axis: Axis) -> Iterable[Lane]:
     """What was broken on purpose, by letter and kind, in as many rows as keep them apart; no lane where nothing was."""
     ends: list[float] = []
     drawn: list[Html] = []
-    for at, one in enumerate(policy.sabotage):
+    for at, one in sorted(enumerate(policy.sabotage), key=lambda found: found[1].week):
         left, said = axis.at(one.week), short(f"{letter(at)} {one.kind.replace('_', ' ')}", 24)
         wide = (LETTER + 0.8) * len(said) + 12
         left = max(min(left, axis.width - wide), 0.0)
