@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mlops_assets.core.rollout.state import Row
 from mlops_assets.core.rollout.words import Stage
@@ -123,15 +124,17 @@ class LocalSlots:
 
     def _load(self, version: int, baseline_of: int) -> tuple[Loaded, ColumnEncoder] | str:
         try:
-            loaded = load_version(self._use_case, version, self._places, baseline_of=baseline_of)
+            with threadpool_limits(1):  # as in a slot: what is compared with the probe is few rows
+                loaded = load_version(self._use_case, version, self._places, baseline_of=baseline_of)
         except (MlopsError, OSError) as refused:
             return str(refused)
         return loaded, ColumnEncoder(loaded.scorer.encoder)
 
     def _fault(self, version: int) -> Fault | None:
-        spoil, row = self._spoils.get(version), self._row()
+        spoil = self._spoils.get(version)
         if spoil is None:
             return None
+        row = self._row()
         waits = version == row.challenger and _STAGES.index(row.stage) < _STAGES.index(spoil.since)
         return None if waits else spoil.fault
 

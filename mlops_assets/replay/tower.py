@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_assets.core.rollout.events import Event
+from mlops_assets.core.rollout.state import Row
 from mlops_assets.core.rollout.words import Stage
 from mlops_assets.declare import UseCase
 from mlops_assets.gateway.asked import Answer
@@ -92,30 +93,35 @@ class Tower:
         self._said: object = None  # of the slots, to the controllers; when
         self._beaten = 0.0
         self._epoch = 0  # up to which events were told
+        self._settled = -1  # the epoch at which the last tick left it
         self._open = True
 
     def __enter__(self) -> "Tower":
-        self._run(self._start())
         self._epoch = self._rollouts.row().epoch
         self._mirror.catch_up()
+        self._run(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def play(self, stretch: Stretch) -> list[Event]:
-        """Play a stretch: outcomes, decisions, requests, decisions; what was decided. Then it is `until_us`."""
+        """Play a stretch: outcomes, requests, decisions; what was decided. It is `until_us` afterwards.
+
+        Decisions come first where the rollout was changed from outside, so that a new challenger is asked at once.
+        """
         self.clock.us = stretch.at_us
-        if self._has_model():
+        decided = [] if self._watch.current().row.epoch == self._settled else self.tick()
+        row = self._watch.current().row
+        has_model = row.champion or row.baseline_of
+        if has_model:
             self._tell(stretch.matured)
-        decided = self.tick()
         self.clock.us = stretch.until_us
-        if not self._has_model():
+        if not has_model:
             self.counts.not_asked += len(stretch.asked.ids)
         elif stretch.asked.ids:
             self._run(self._ask(stretch.asked))
-            decided += self.tick()
-        return decided
+        return decided + self.tick()
 
     def tick(self) -> list[Event]:
         """Let the controller decide until nothing changes, and tell the ledger: what was decided since the last tick,
@@ -124,11 +130,11 @@ class Tower:
         """
         for _ in range(_MOST_TICKS):
             self.clock.passes(TICK_S)
-            self._beat()
-            if self._controller.tick() is None and self._watch.current().row.stage is not Stage.PREPARING:
+            row = self._beat()
+            if self._controller.tick() is None and row.stage is not Stage.PREPARING:
                 break
-        self._beat()
-        if self._watch.current().row.epoch == self._epoch:
+        self._settled = self._watch.current().row.epoch
+        if self._settled == self._epoch:
             return []
         decided = self._rollouts.events(self._epoch)
         self._epoch = decided[-1].epoch
@@ -150,11 +156,7 @@ class Tower:
 
     # --- parts of a stretch ----------------------------------------------------------------------------------------
 
-    def _has_model(self) -> bool:
-        row = self._watch.current().row
-        return bool(row.champion or row.baseline_of)
-
-    def _beat(self) -> None:
+    def _beat(self) -> Row:
         """Bring the slots in step with the rollout, and say so: at once when it is news, else every second."""
         row = self._watch.current().row
         if row.champion or row.baseline_of:
@@ -163,6 +165,7 @@ class Tower:
         if said != self._said or self.clock.seconds - self._beaten >= BEAT_S:
             self._said, self._beaten = said, self.clock.seconds
             self._rollouts.heartbeats.beat(self._name, *said)
+        return row
 
     def _tell(self, matured: Sequence[Matured]) -> None:
         """Log outcomes as the feed does."""

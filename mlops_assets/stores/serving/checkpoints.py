@@ -7,7 +7,7 @@ was entered; the next stage's begins with the last one's.
 import json
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from mlops_assets.core.rollout.evidence import Evidence
 from mlops_assets.core.rollout.standing import Standing
@@ -15,6 +15,12 @@ from mlops_assets.core.versions import canonical_json
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.serving.database import Database
 from mlops_assets.stores.serving.tables import CHECKPOINT, ROLLOUT
+
+_C = CHECKPOINT.c
+# made once: that takes longer than asking
+_EPOCH = select(ROLLOUT.c.epoch).where(ROLLOUT.c.use_case == bindparam("asked"))
+_FORGET = delete(CHECKPOINT).where((_C.use_case == bindparam("asked")) & (_C.rollout <= bindparam("of")))
+_KEEP = insert(CHECKPOINT)
 
 
 class Checkpoint(NamedTuple):
@@ -55,13 +61,13 @@ class Checkpoints:
 
     def keep(self, standing: Standing, checkpoint: Checkpoint) -> bool:
         """Keep it in the place of the stage's last one; False, and nothing done, when the rollout has moved on."""
-        row, c = standing.row, CHECKPOINT.c
+        row = standing.row
         told = {"evidence": checkpoint.evidence.to_json(), "cursor": checkpoint.cursor, "exposed": checkpoint.exposed}
         mine = {"use_case": row.use_case, "rollout": row.rollout, "entered": row.entered}
         with self._database.writing() as connection:
-            epoch = connection.execute(select(ROLLOUT.c.epoch).where(ROLLOUT.c.use_case == row.use_case)).scalar()
+            epoch = connection.execute(_EPOCH, {"asked": row.use_case}).scalar()
             if epoch != row.epoch:
                 return False
-            connection.execute(delete(CHECKPOINT).where((c.use_case == row.use_case) & (c.rollout <= row.rollout)))
-            connection.execute(insert(CHECKPOINT).values(**mine, content=canonical_json(told).decode()))
+            connection.execute(_FORGET, {"asked": row.use_case, "of": row.rollout})
+            connection.execute(_KEEP, mine | {"content": canonical_json(told).decode()})
         return True

@@ -7,12 +7,15 @@ clock for how long a counter has not changed.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mlops_assets.stores.serving.database import Database
 from mlops_assets.stores.serving.tables import LEASE
 
 NOBODY = ""  # the holder of a lease that was let go
+# made once: that takes longer than asking
+_LOOK = select(LEASE.c.holder, LEASE.c.token, LEASE.c.beats).where(LEASE.c.use_case == bindparam("asked"))
+_CHANGE = update(LEASE).where(LEASE.c.use_case == bindparam("asked"))
 
 
 class Lease(NamedTuple):
@@ -61,14 +64,13 @@ class Leases:
         if before is None:
             connection.execute(insert(LEASE).values(use_case=use_case, **lease._asdict()))
         else:
-            connection.execute(update(LEASE).where(LEASE.c.use_case == use_case).values(**lease._asdict()))
+            connection.execute(_CHANGE, {"asked": use_case, **lease._asdict()})
         return lease
 
 
 def read(connection: Connection, use_case: str) -> Lease | None:
     """The lease within a transaction."""
-    c = LEASE.c
-    row = connection.execute(select(c.holder, c.token, c.beats).where(c.use_case == use_case)).one_or_none()
+    row = connection.execute(_LOOK, {"asked": use_case}).one_or_none()
     return None if row is None else Lease(*row)
 
 

@@ -126,7 +126,8 @@ class Rollouts:
     def mend(self) -> bool:
         """Write the row anew from the events when it says otherwise; True when it did."""
         with self.database.reading() as connection:
-            if not self._is_wrong(connection):
+            columns, _ = peek(connection, self.use_case)
+            if columns == columns_of(self._known.row) or not self._is_wrong(connection):
                 return False
         with self.database.writing() as connection:
             if self._is_wrong(connection):

@@ -18,6 +18,11 @@ from mlops_assets.stores.serving.lease import Lease
 from mlops_assets.stores.serving.tables import EVENT, LEASE, ROLLOUT
 
 _LISTS = ("finalized", "waiting")  # columns that hold JSON
+_EVENTS = (  # made once: that takes longer than asking
+    select(*(column for column in EVENT.c if column.name != "use_case"))
+    .where((EVENT.c.use_case == bindparam("asked")) & (EVENT.c.epoch > bindparam("since")))
+    .order_by(EVENT.c.epoch)
+)
 
 
 def missing(standing: Standing, events: list[Event]) -> str:
@@ -32,11 +37,8 @@ def missing(standing: Standing, events: list[Event]) -> str:
 
 def read_events(connection: Connection, use_case: str, since: int) -> list[Event]:
     """The events after an epoch, in order. Raises DamagedError for what is none."""
-    c = EVENT.c
-    asked = select(*(column for column in c if column.name != "use_case"))
-    rows = connection.execute(asked.where((c.use_case == use_case) & (c.epoch > since)).order_by(c.epoch)).mappings()
     found = []
-    for row in rows:
+    for row in connection.execute(_EVENTS, {"asked": use_case, "since": since}).mappings():
         try:
             found.append(Event(**{**row, "kind": Kind(row["kind"]), "facts": _object(row["facts"])}))
         except (ValueError, TypeError) as wrong:
