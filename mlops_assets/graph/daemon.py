@@ -4,15 +4,19 @@ A replay drives it at the instants of its history. As the daemon does it keeps a
 run key twice; what it keeps is plain, so that another process can go on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from mlops_assets.core.versions import JSON
-from mlops_assets.declare import MlopsError
+from mlops_assets.declare import MlopsError, UseCase
+from mlops_assets.graph.lifecycle import build_lifecycle, resources
 from mlops_assets.graph.steps import why_failed
+from mlops_assets.stores.settings import Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _MOST_ROUNDS = 50  # a sensor that still asks for runs then would ask for ever
@@ -30,6 +34,24 @@ class Ran:
     why: str
     success: bool
     error: str
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of a folder that has its `dagster.yaml`."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def definitions_of(use_case: UseCase, places: Settings) -> dg.Definitions:
+    """The graph of one use case at these places."""
+    return dg.Definitions.merge(build_lifecycle(use_case, places), resources(places))
+
+
+def codes_of(defs: dg.Definitions) -> dict[str, str]:
+    """Asset -> its code version, which says what its results depend on beside their inputs."""
+    graph = defs.resolve_asset_graph()
+    return {key.to_user_string(): str(graph.get(key).code_version) for key in sorted(graph.materializable_asset_keys)}
 
 
 class Daemon:

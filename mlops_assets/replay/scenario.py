@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from uuid import UUID
 
 from blake3 import blake3
@@ -13,16 +12,13 @@ from mlops_assets.declare import DataError, UseCase
 from mlops_assets.replay.sabotage import Deed
 from mlops_assets.stores.landing import Landing
 
-EVERY = timedelta(minutes=10)  # of event time is one stretch: its requests are asked at once
-CHECKPOINT_WEEKS = 4
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """One policy's replay. `use_case` declares the policy, `name` and `changes` tell it from what is shipped.
 
-    `landing` is the user's landing zone of the use case. The first model learns from the weeks up to `first`, requests
-    are asked from `begin`, the week after it, to `end`. `most`: so many requests of a week at most, drawn by the seed.
+    `landing` is the user's landing zone, of all use cases. The first model learns from the weeks up to `first`;
+    requests are asked from `begin`, the week after it, to `end`. `most`: so many of a week at most, drawn by the seed.
     """
 
     use_case: UseCase
@@ -34,6 +30,11 @@ class Scenario:
     seed: int = 1
     most: int | None = None
     sabotage: tuple[Deed, ...] = ()
+
+    @property
+    def zone(self) -> Landing:
+        """Where the files of the use case lie."""
+        return zone_of(self.use_case, self.landing)
 
     @property
     def weeks(self) -> tuple[str, ...]:
@@ -67,19 +68,24 @@ class Scenario:
         }  # fmt: skip
 
 
+def zone_of(use_case: UseCase, landing: str) -> Landing:
+    """The landing zone of a use case in that of all."""
+    return Landing(f"{landing.rstrip('/')}/{use_case.name}")
+
+
 def span(use_case: UseCase, landing: str, begin: str, end: str) -> tuple[str, str]:
     """(`begin`, `end`), where "" stands for the first week a model can be there for, and the last that has landed.
 
     Raises DataError for weeks that are no weeks, in the wrong order, too early for a first model, or without files.
     """
-    axis, zone = use_case.partitions, Landing(landing)
+    axis, zone = use_case.partitions, zone_of(use_case, landing)
     dated = [table for table in use_case.tables if not table.snapshot]
     landed = sorted(set.intersection(*(set(zone.partitions(table.landing)) for table in dated)))
     earliest = axis.shift(axis.start, use_case.model.min_weeks)
     if not landed or landed[-1] < earliest:
         raise DataError(
             f"{use_case.name}: a replay takes the files of at least {use_case.model.min_weeks + 1} weeks, "
-            f"from {axis.start} to {earliest}, in {Path(landing)}: land them."
+            f"from {axis.start} to {earliest}, in {landing}: land them."
         )
     begin, end = begin or earliest, end or landed[-1]
     for week in (begin, end):

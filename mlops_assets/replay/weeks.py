@@ -3,7 +3,7 @@
 Here belongs finding them. Files go through the gate as they always do; nothing is written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -17,24 +17,24 @@ from mlops_assets.stores.landing import Landing
 
 
 class Weeks:
-    """The weeks of a use case in a store and a landing zone."""
+    """The weeks of a use case in a store and a landing zone; those of `anew` are read from there, stored or not."""
 
-    def __init__(self, use_case: UseCase, assets: AssetStore, landing: Landing) -> None:
-        self._use_case, self._assets, self._landing = use_case, assets, landing
+    def __init__(self, use_case: UseCase, assets: AssetStore, landing: Landing, *, anew: Collection[str] = ()) -> None:
+        self._use_case, self._assets, self._landing, self._anew = use_case, assets, landing, anew
         self._read: dict[str, Mapping[str, pa.Table]] = {}
 
     def tables(self, week: str) -> Mapping[str, pa.Table]:
         """The validated tables of a week. Raises DataError when it is in neither place, or the gate refuses it."""
         if week not in self._read:
             asset = f"{self._use_case.name}/validated_dataset"
-            published = self._assets.latest(asset, week) is not None
-            self._read[week] = self._assets.load(asset, week).tables if published else self._landed(week)
+            stored = self._is_stored(asset, week)
+            self._read[week] = self._assets.load(asset, week).tables if stored else self._landed(week)
         return self._read[week]
 
     def features(self, week: str) -> pa.Table:
         """The features of every request of a week, in the order of its validated rows; `DataError` as in `tables`."""
         asset, requests = f"{self._use_case.name}/feature_table", self._requests(week)
-        if self._assets.latest(asset, week) is not None:
+        if self._is_stored(asset, week):
             (made,) = self._assets.load(asset, week).tables.values()
         else:
             made = feature_table(self._use_case, requests, self._history(week))
@@ -59,6 +59,9 @@ class Weeks:
         reads = [f.reads if isinstance(f, AtRequest) else f.key for f in self._use_case.features]
         columns = dict.fromkeys([asked, *(n for names in reads for n in names), *self._use_case.rollout.unit])
         return requests, requests, tuple(columns)
+
+    def _is_stored(self, asset: str, week: str) -> bool:
+        return week not in self._anew and self._assets.latest(asset, week) is not None
 
     def _requests(self, week: str) -> pa.Table:
         return self.tables(week)[self._use_case.requests.table]
