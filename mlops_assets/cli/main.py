@@ -18,6 +18,7 @@ from mlops_assets.cli import (
     history,
     lookup,
     quarantine,
+    replay,
     report,
     reproduce,
     retraining,
@@ -57,6 +58,8 @@ app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 app.command("serve")(serve.serve)
 app.command("traffic")(traffic.traffic)
+app.command("replay")(replay.replay)
+app.command("replay-one", hidden=True)(replay.replay_one)
 app.command("rollback")(rollback.rollback)
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(retraining.app, name="retraining")

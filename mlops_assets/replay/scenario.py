@@ -51,6 +51,11 @@ class Scenario:
         """The weeks from `begin` to `end`."""
         return tuple(week for week in self.weeks if week >= self.begin)
 
+    def over(self, at: datetime) -> int:
+        """How many of the weeks with requests are over at an instant."""
+        week = self.use_case.partitions.week_of(at)
+        return sum(key < week for key in self.played)
+
     def lands_at(self, week: str) -> datetime:
         """When a week's files are complete: its last label has matured."""
         return self.use_case.partitions.bounds(week)[1] + self.use_case.label.maturity

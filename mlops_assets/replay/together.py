@@ -16,12 +16,18 @@ from typing import IO, Any
 
 import msgspec
 
-from mlops_assets.core.account import Policy
+from mlops_assets.core.account import Account, Policy
+from mlops_assets.core.metrics import METRIC
+from mlops_assets.core.pages.replay import replay_page
 from mlops_assets.declare import MlopsError
+from mlops_assets.replay.against import against
+from mlops_assets.replay.backtest import Span, history
 from mlops_assets.replay.driver import play
 from mlops_assets.replay.history import prepare, weeks_of
 from mlops_assets.replay.scenario import Scenario
+from mlops_assets.replay.telling import labelled
 from mlops_assets.replay.world import World
+from mlops_assets.stores.assets import AssetStore
 
 Hears = Callable[[str, dict[str, Any]], None]  # which policy, what it told
 HISTORY = "history"  # the folder of what all policies share: no policy is called so
@@ -43,11 +49,13 @@ def play_one(scenario: Scenario, root: Path, told: Callable[[dict[str, Any]], No
     world.fits(scenario.to_json())
     with world.held():
         weeks = weeks_of(scenario, history, world.folder / "spoiled")
-        played = play(scenario, world, weeks, lambda at, doing: told({"at": at.isoformat(), "doing": doing}))
-    path = told_by(root, scenario.name)
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(asdict(played), allow_nan=False))
-    aside.replace(path)
+        played = play(
+            scenario,
+            world,
+            weeks,
+            lambda at, doing: told({"at": at.isoformat(), "doing": doing, "played": scenario.over(at)}),
+        )
+    _put(told_by(root, scenario.name), json.dumps(asdict(played), allow_nan=False))
 
 
 def told_by(root: Path, policy: str) -> Path:
@@ -67,7 +75,7 @@ def play_all(
         children = []
         for scenario, command in zip(scenarios, commands, strict=True):
             told_by(root, scenario.name).unlink(missing_ok=True)
-            child = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            child = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))  # noqa: S603  our own
             listener = threading.Thread(target=_listen, args=(child.stdout, scenario.name, hears), daemon=True)
             listener.start()
             children.append((scenario, child, listener))
@@ -85,6 +93,53 @@ def play_all(
     return [msgspec.json.decode(told_by(root, s.name).read_bytes(), type=Policy) for s in scenarios]
 
 
+def account(
+    scenarios: Sequence[Scenario], policies: Sequence[Policy], root: Path, *, every: int, told: Callable[[str], None]
+) -> Account:
+    """The account of played scenarios, held against the first model never trained again and, unless `every` is 0, a
+
+    model trained every so many weeks.
+    """
+    one = scenarios[0]
+    use_case, metric = one.use_case, METRIC[one.use_case.promotion.metric]
+    frames = history(use_case, AssetStore(World(root / HISTORY).places.store), one.end)
+    counted = labelled(use_case, World(root / one.name).places, one.played)
+    found = [
+        against(
+            use_case, frames, Span(first=one.first, begin=one.begin, end=one.end), every=weeks, counted=counted,
+            seed=one.seed, cache=root / "models", told=told,
+        )
+        for weeks in dict.fromkeys((0, every))
+    ]  # fmt: skip
+    return Account(
+        use_case=use_case.name, metric=metric.name, higher=metric.gain(1.0, 0.0) > 0, first=one.first,
+        begin=one.begin, end=one.end, seed=one.seed, policies=tuple(policies), against=tuple(found),
+    )  # fmt: skip
+
+
+def write(account: Account, root: Path) -> Path:
+    """The account as JSON and as a page, which is returned."""
+    _put(root / "account.json", json.dumps(account.to_json(), allow_nan=False))
+    page = root / "replay.html"
+    _put(page, replay_page(account))
+    return page
+
+
+def discard(scenarios: Sequence[Scenario], root: Path) -> None:
+    """Forget the worlds of these scenarios; their history stays. Raises DataError for a folder that is no world."""
+    for scenario in scenarios:
+        if (world := World(root / scenario.name)).exists():
+            world.discard()
+
+
+def _put(path: Path, text: str) -> None:
+    """The whole file, or the one that was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.part")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
 def _listen(lines: IO[str] | None, policy: str, hears: Hears) -> None:
     for line in lines or ():
         try:
@@ -97,4 +152,4 @@ def _store(root: Path) -> str:
     return World(root / HISTORY).places.store
 
 
-__all__ = ["HISTORY", "Interrupted", "play_all", "play_one", "prepare", "told_by"]
+__all__ = ["HISTORY", "Interrupted", "account", "discard", "play_all", "play_one", "prepare", "told_by", "write"]
