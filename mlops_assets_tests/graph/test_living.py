@@ -75,7 +75,7 @@ def test_a_drifted_week_is_judged_retrained_and_nominated_without_a_hand(project
     assert store.load(f"{NAME}/drift_report", NEXT).records[VERDICT]["verdict"] == "ACT"
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in (2, 3))])
 def test_a_daemon_killed_at_random_points_retrains_exactly_once(project: Project, seed: int) -> None:
     """SIGKILL of the daemon with all it started, runs among it, while the chain unfolds."""
     random_ = random.Random(seed)

@@ -59,11 +59,17 @@ def trained(world: World, weeks: tuple[str, ...], first: int, wanted: int) -> di
 
 
 @pytest.mark.slow
-def test_twenty_registered_models_of_two_use_cases_are_all_reproduced(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("of_flights", "of_parking"), [(2, 3), pytest.param(9, 11, marks=pytest.mark.campaign)])
+def test_registered_models_of_two_use_cases_are_all_reproduced(
+    tmp_path: Path, of_flights: int, of_parking: int
+) -> None:
     verdicts, digests = {}, set()
     weeks = PARKING.partitions.keys()[:5]
     with small_world(tmp_path / "flights") as flights, parking_world(tmp_path / "parking", parking()) as cars:
-        for world, branches in ((flights, trained(flights, thin.WEEKS, 2, 9)), (cars, trained(cars, weeks, 1, 11))):
+        for world, branches in (
+            (flights, trained(flights, thin.WEEKS, 2, of_flights)),
+            (cars, trained(cars, weeks, 1, of_parking)),
+        ):
             for number, branch in branches.items():
                 threads = 2 if number % EVERY == 0 else None
                 name = f"{world.use_case.name}@{number}"
@@ -73,7 +79,7 @@ def test_twenty_registered_models_of_two_use_cases_are_all_reproduced(tmp_path: 
                 digests.add(made.digest_here)
 
     assert set(verdicts.values()) == {("PASS", ())}
-    assert len(verdicts) == len(digests) == 20
+    assert len(verdicts) == len(digests) == of_flights + of_parking
 
 
 LINEAR = """

@@ -266,13 +266,14 @@ def test_killed_around_each_word_to_the_tracker_and_to_the_records(
 
 
 @pytest.mark.slow
-def test_40_seeded_kills_in_writes_and_at_any_instant(
-    run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any]
+@pytest.mark.parametrize("kills_in_all", [10, pytest.param(40, marks=pytest.mark.campaign)])
+def test_seeded_kills_in_writes_and_at_any_instant(
+    run: Run, built: Path, tmp_path: Path, undisturbed: dict[str, Any], kills_in_all: int
 ) -> None:
     draw, met, number = random.Random(2013), 0, 0
     points = [*POINTS, *ONLINE_POINTS, *CHECKPOINT_POINTS, *CRASH_POINTS]
     draw.shuffle(points)
-    while met < 40:
+    while met < kills_in_all:
         kills: list[Kill] = [
             {"crash_at": f"{points.pop()}:{draw.randint(1, 4)}"}
             if points and draw.random() < 0.6

@@ -12,6 +12,7 @@ from mlops_assets.core.validation import validate
 from mlops_assets.replay.backtest import Backtest, Span, as_matured, backtest
 from mlops_assets.use_cases.flight_delays import FLIGHT_DELAYS
 
+pytestmark = [pytest.mark.slow, pytest.mark.campaign]  # seven minutes of trainings
 SHIPPED = Path(__file__).parents[2] / "data" / "landing" / "flight_delays"
 WEEKS = FLIGHT_DELAYS.partitions.keys()
 W09, W16, W17, W26 = WEEKS[8], WEEKS[15], "2013-04-22", "2013-06-24"
@@ -33,7 +34,6 @@ def year() -> Backtest:
     return backtest(use_case, frames, Span(first=WEEKS[7], begin=W09, end=WEEKS[-1]), attainable=4)
 
 
-@pytest.mark.slow
 def test_the_first_weeks_are_quiet(year: Backtest) -> None:
     quiet = [week for week in year.weeks if week.week <= W16]
 
@@ -41,7 +41,6 @@ def test_the_first_weeks_are_quiet(year: Backtest) -> None:
     assert {week.response for week in quiet} <= {"nothing", "watch"}
 
 
-@pytest.mark.slow
 def test_the_weeks_in_which_the_world_turned_retrain_and_few_others(year: Backtest) -> None:
     trained = [one.week for one in year.retrained]
 
@@ -50,12 +49,10 @@ def test_the_weeks_in_which_the_world_turned_retrain_and_few_others(year: Backte
     assert all(one.since for one in year.retrained if one.week in (W17, W26))
 
 
-@pytest.mark.slow
 def test_four_fifths_of_what_is_to_be_had_is_had(year: Backtest) -> None:
     assert year.gain.share is not None
     assert year.gain.share >= 0.8
 
 
-@pytest.mark.slow
 def test_a_week_of_two_days_is_not_judged_for_drift(year: Backtest) -> None:
     assert year.weeks[-1].drift == "INCONCLUSIVE"

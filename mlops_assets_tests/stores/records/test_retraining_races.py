@@ -47,7 +47,7 @@ def claimed(records: Records) -> list[str]:
     return [entry.facts["window"] for entry in entries]
 
 
-@pytest.mark.parametrize("rounds", [20, pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [20, pytest.param(1_000, marks=[pytest.mark.slow, pytest.mark.campaign])])
 def test_of_eight_processes_and_two_sensors_one_claims_whatever_their_clocks_say(tmp_path: Path, rounds: int) -> None:
     told = subprocess.run(
         [*PROGRAM, str(tmp_path / "records.db"), str(rounds), "8"],
