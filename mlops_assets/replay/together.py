@@ -48,7 +48,7 @@ def play_one(scenario: Scenario, root: Path, told: Callable[[dict[str, Any]], No
         world = World.fresh(root / scenario.name, scenario.to_json(), lender=_store(root))
     world.fits(scenario.to_json())
     with world.held():
-        weeks = weeks_of(scenario, history, world.folder / "spoiled")
+        weeks = weeks_of(scenario, history, root / f"{scenario.name}.spoiled")
         played = play(
             scenario,
             world,

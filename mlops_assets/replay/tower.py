@@ -105,6 +105,11 @@ class Tower:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def row(self) -> Row:
+        """The rollout as it is now."""
+        return self._watch.current().row
+
     def play(self, stretch: Stretch) -> list[Event]:
         """Play a stretch: outcomes, requests, decisions; what was decided. It is `until_us` afterwards.
 
