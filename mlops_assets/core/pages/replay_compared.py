@@ -111,7 +111,7 @@ def gained(account: Account, policy: Policy) -> str:
     share, best = share_of_gain(account, policy), best_against(account)
     if share is None or best is None:
         return ""
-    return f", worse than {NEVER}" if share < 0 else f", {shared(share)} of what {best.name} gains"
+    return f", worse than {NEVER}" if share < 0 else f", {shared(share)} of the gain of “{best.name}”"
 
 
 def _changes(policy: Policy) -> Sequence[str]:
