@@ -26,7 +26,7 @@ def lent(
 
     The ref (generation 0) has the code, run and instant of its making and says in `about` who lent it;
     `AssetStore.publish_again` publishes it. None where the store has no lender, or the lender has no whole one: `warn`
-    is told when that is for damage. Raises `OSError` when the store itself cannot be written.
+    is told when that is for damage, or nothing is there at all. Raises `OSError` when the store itself cannot be written.
     """
     lender = store.lender
     if lender is None:
@@ -34,6 +34,8 @@ def lent(
     try:
         ref = lender.find(action.asset, action.partition, action_key=action.key)
         if ref is None:
+            if not lender.objects.place.is_folder():
+                warn(f"the lender {lender.objects.place} is not there: put it there, or correct MLOPS_LENDER.")
             return None
         artifact = lender.load_ref(ref)
     except (DataError, OSError) as amiss:
