@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlops_assets.core.account import Against
 from mlops_assets.core.cohort import live_features
+from mlops_assets.core.estimators import threads
 from mlops_assets.core.frames import to_table
 from mlops_assets.core.gain import NEVER
 from mlops_assets.core.row_selection import Selection
@@ -18,7 +20,9 @@ from mlops_assets.declare import DataError, UseCase
 from mlops_assets.replay.backtest import Span
 from mlops_assets.replay.figures import figures
 from mlops_assets.replay.timeline import request_ids
-from mlops_assets.replay.unproven import ANSWER, Frames, Unproven
+from mlops_assets.replay.unproven import Frames, Unproven
+
+Names = npt.NDArray[np.object_]
 
 
 def against(
@@ -36,26 +40,16 @@ def against(
 
     `frames`: partition -> features as they were known when matured (`backtest.history`), oldest first, without a gap.
     `counted`: week -> ids of the requests that count (`timeline.request_ids` with `seed`; `telling.labelled` has
-    them); those without a label do not. `cache` is a folder that keeps the answers of each model, `told` hears what is
-    being trained. Raises DataError for weeks that are not there, and like a training.
+    them); those without a label do not. `cache` is a folder that keeps the models, `told` hears what is being trained.
+    Raises DataError for weeks that are not there, and like a training.
     """
     _check(frames, span, every)
     weeks = list(frames)
     made = weeks[weeks.index(span.first) :: every] if every else [span.first]
     models = Unproven(use_case, frames, span.first, cache, told)
-    asked = [week for week in weeks if span.begin <= week <= span.end]
-    used, of_weeks = _in_place(use_case, frames, asked, made), []
-    for week in asked:
-        of_weeks.append(
-            _rows(
-                use_case,
-                frames[week],
-                used[week],
-                {m: models.answers(m, week) for m in dict.fromkeys(used[week])},
-                seed,
-            )
-        )
-    rows = pd.concat(of_weeks).set_index("id").sort_index()
+    used = {week: _in_place(use_case, frames[week], made) for week in weeks if span.begin <= week <= span.end}
+    rows = pd.concat([_rows(use_case, frames[week], names, models, seed) for week, names in used.items()])
+    rows = rows.set_index("id").sort_index()
     found = {week: rows[rows.index.isin(list(ids))] for week, ids in counted.items()}
     return Against(
         name=NEVER if not every else "trained every week" if every == 1 else f"trained every {every} weeks",
@@ -65,29 +59,23 @@ def against(
     )
 
 
-def _in_place(use_case: UseCase, frames: Frames, asked: Sequence[str], made: Sequence[str]) -> dict[str, list[str]]:
-    """Week -> for each of its rows the model that was in place when it was asked."""
-    selection = Selection.declared(use_case)
-    since = np.array([pd.Timestamp(selection.label_cutoff(week)).value for week in made])
-    found = {}
-    for week in asked:
-        at = frames[week][use_case.requests.as_of].to_numpy(dtype="datetime64[ns]").astype(np.int64)
-        found[week] = [made[place] for place in np.maximum(np.searchsorted(since, at, side="right") - 1, 0)]
-    return found
+def _in_place(use_case: UseCase, frame: pd.DataFrame, made: Sequence[str]) -> Names:
+    """For each request of a week the model, named by its newest week, that was in place when it was asked."""
+    cutoffs = [Selection.declared(use_case).label_cutoff(week) for week in made]
+    since = np.array([pd.Timestamp(at).value for at in cutoffs])
+    asked = frame[use_case.requests.as_of].to_numpy(dtype="datetime64[ns]").astype(np.int64)
+    return np.array(made, dtype=object)[np.maximum(np.searchsorted(since, asked, side="right") - 1, 0)]
 
 
-def _rows(
-    use_case: UseCase, frame: pd.DataFrame, used: Sequence[str], answers: Mapping[str, pd.DataFrame], seed: int
-) -> pd.DataFrame:
-    """Id, label and prediction of the labelled rows of a week; `answers` are those of each model in `used`."""
-    keys = list(use_case.request_table.key)
-    asked = frame[keys]
+def _rows(use_case: UseCase, frame: pd.DataFrame, used: Names, models: Unproven, seed: int) -> pd.DataFrame:
+    """Id, label and prediction of the labelled requests of a week; `used` names the model that answers each."""
     said = np.full(len(frame), np.nan)
-    for model, table in answers.items():
-        own = np.array(used, dtype=object) == model
-        said[own] = asked.merge(table, on=keys, how="left", validate="one_to_one")[ANSWER].to_numpy()[own]
-    label = live_features(use_case, frame).label
-    rows = pd.DataFrame({"id": request_ids(use_case, to_table(asked), seed), "label": label, "prediction": said})
+    for model in sorted(set(used)):
+        scorer = models.scorer(model)
+        with threads(use_case.model.threads):
+            said[used == model] = scorer.predict(frame[used == model])
+    ids = request_ids(use_case, to_table(frame[list(use_case.request_table.key)]), seed)
+    rows = pd.DataFrame({"id": ids, "label": live_features(use_case, frame).label, "prediction": said})
     return rows[rows["label"].notna()]
 
 
