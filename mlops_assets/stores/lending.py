@@ -25,8 +25,8 @@ def lent(
     """The lender's publication that this action made, with its artifact, brought into the store but not published.
 
     The ref (generation 0) has the code, run and instant of its making and says in `about` who lent it;
-    `AssetStore.publish_again` publishes it. None where the store has no lender, or the lender has no whole one: `warn`
-    is told when that is for damage, or nothing is there at all. Raises `OSError` when the store itself cannot be written.
+    `AssetStore.publish_again` publishes it. None where the store has no lender, or the lender has no whole one; `warn`
+    is told when that is for damage, or when nothing is there at all. Raises `OSError` when the store cannot be written.
     """
     lender = store.lender
     if lender is None:
