@@ -109,6 +109,21 @@ def test_a_second_time_nothing_is_trained_and_the_same_comes_out(
     assert again == first == compared(frames, 3, use_case=searching)
 
 
+def test_what_was_damaged_is_trained_anew(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    heard: list[str] = []
+    first = compared(frames, 0, cache=tmp_path)
+    for path in (tmp_path / "objects").rglob("*.skops"):
+        path.chmod(0o600)
+        path.write_bytes(b"half a mod")
+
+    again = compared(frames, 0, cache=tmp_path, told=heard.append)
+
+    assert heard == [f"training of {FIRST}"]
+    assert again == first
+    compared(frames, 0, cache=tmp_path, told=heard.append)
+    assert len(heard) == 1  # it is whole again
+
+
 def test_what_is_kept_is_of_this_data_and_this_declaration(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     heard: list[str] = []
     compared(frames, 0, cache=tmp_path)
