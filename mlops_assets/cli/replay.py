@@ -125,7 +125,7 @@ def _scenarios(
 def _folder(use_case: str) -> Path:
     from mlops_assets.stores.settings import settings
 
-    return settings(os.environ).data / "replay" / use_case
+    return settings(os.environ).replays / use_case
 
 
 def _every(seconds: float) -> Callable[[dict[str, Any]], None]:

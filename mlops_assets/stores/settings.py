@@ -40,6 +40,7 @@ class Settings:
     tracker_ui: str
     dagster_ui: str
     dagster_home: Path
+    replays: Path
     notify: str = field(repr=False)  # may hold a secret
     lender: str = ""
 
@@ -65,6 +66,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
         dagster_ui=(environ.get("MLOPS_DAGSTER_UI") or "http://127.0.0.1:3000").rstrip("/"),
         artifacts=(data / "mlflow" / "artifacts").as_uri(),
         dagster_home=Path(environ.get("DAGSTER_HOME") or data / "dagster").absolute(),
+        replays=data / "replay",
         notify=environ.get("MLOPS_NOTIFY", ""),
         lender=_place(lender, data) if (lender := environ.get("MLOPS_LENDER")) else "",
     )
