@@ -19,10 +19,13 @@ from mlops_assets.replay.world import World
 SITTING_WEEKS = 4  # so much work is lost by a kill at most
 
 
-def play(scenario: Scenario, world: World, history: Weeks, hears: Hears) -> Policy:
+def play(
+    scenario: Scenario, world: World, history: Weeks, hears: Hears, *, sitting_weeks: int = SITTING_WEEKS
+) -> Policy:
     """Play a scenario in its world, or what a kill left of it, to its end; then tell what happened.
 
-    `history` are the weeks as requests see them, `hears` is told how far it is. Raises MlopsError for a run that must
+    `history` are the weeks as requests see them, `hears` is told how far it is. Every `sitting_weeks` there is a
+    checkpoint, and nothing stays in memory: so it is part of what is played. Raises MlopsError for a run that must
     not fail: the making of the first model, and what comes before it.
     """
     kept = world.restore()
@@ -30,7 +33,7 @@ def play(scenario: Scenario, world: World, history: Weeks, hears: Hears) -> Poli
     defs = definitions_of(scenario.use_case, world.places)
     while state.played < len(scenario.played):
         began = time.monotonic()
-        until = min(state.played + SITTING_WEEKS, len(scenario.played))
+        until = min(state.played + sitting_weeks, len(scenario.played))
         with Sitting(scenario, world, history, defs, state, hears) as sitting:
             sitting.play(until)
         state.seconds += time.monotonic() - began

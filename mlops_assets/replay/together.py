@@ -22,7 +22,7 @@ from mlops_assets.core.pages.replay import replay_page
 from mlops_assets.declare import MlopsError
 from mlops_assets.replay.against import against
 from mlops_assets.replay.backtest import Span, history
-from mlops_assets.replay.driver import play
+from mlops_assets.replay.driver import SITTING_WEEKS, play
 from mlops_assets.replay.history import prepare, weeks_of
 from mlops_assets.replay.scenario import Scenario
 from mlops_assets.replay.telling import labelled
@@ -38,7 +38,9 @@ class Interrupted(MlopsError):
     """A policy's process ended before its replay did."""
 
 
-def play_one(scenario: Scenario, root: Path, told: Callable[[dict[str, Any]], None]) -> None:
+def play_one(
+    scenario: Scenario, root: Path, told: Callable[[dict[str, Any]], None], *, sitting_weeks: int = SITTING_WEEKS
+) -> None:
     """Play a scenario below `root`, where its history is; its `Policy` is in `told_by` afterwards.
 
     Raises DataError where the world there is another scenario's, or is being played.
@@ -54,6 +56,7 @@ def play_one(scenario: Scenario, root: Path, told: Callable[[dict[str, Any]], No
             world,
             weeks,
             lambda at, doing: told({"at": at.isoformat(), "doing": doing, "played": scenario.over(at)}),
+            sitting_weeks=sitting_weeks,
         )
     _put(told_by(root, scenario.name), json.dumps(asdict(played), allow_nan=False))
 

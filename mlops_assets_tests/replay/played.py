@@ -1,15 +1,23 @@
-"""A short history that is played in seconds: five thin weeks of flights, a model that fits in one, a ladder of days."""
+"""A short history that is played in seconds: five thin weeks of flights, a model that fits in one, a ladder of days.
 
+As a program it plays it below a folder, so that it can be killed: `python -m mlops_assets_tests.replay.played ROOT`.
+"""
+
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mlops_assets.declare import Quality, RolloutPlan, Step, UseCase
 from mlops_assets.replay.history import prepare
+from mlops_assets.replay.sabotage import deeds
 from mlops_assets.replay.scenario import Scenario
 from mlops_assets.replay.together import HISTORY, play_one
 from mlops_assets.stores.settings import settings
 from mlops_assets_tests.graph.world import WEEKS, land, small_use_case
+
+NAME = "declared"
+BEGIN, END = WEEKS[3], WEEKS[4]
 
 
 def quick(use_case: UseCase) -> UseCase:
@@ -22,18 +30,23 @@ def quick(use_case: UseCase) -> UseCase:
     return replace(use_case, rollout=plan)
 
 
-def scenario(folder: Path, **changes: Any) -> Scenario:
-    """Two weeks of requests after three that a model is made from; the files lie below `folder`."""
-    if not (folder / "landing").exists():
-        land(folder)
+def scenario(files: Path, *sabotage: str, **changes: Any) -> Scenario:
+    """Two weeks of requests after three that a model is made from; the files lie below `files`."""
+    if not (files / "landing").exists():
+        land(files)
+    use_case = quick(small_use_case())
     told: dict[str, Any] = {
-        "use_case": quick(small_use_case()), "name": "declared", "changes": {}, "begin": WEEKS[3], "end": WEEKS[4],
-        "landing": settings({"MLOPS_DATA": str(folder)}).landing,
+        "use_case": use_case, "name": NAME, "changes": {}, "begin": BEGIN, "end": END,
+        "landing": settings({"MLOPS_DATA": str(files)}).landing, "sabotage": deeds(use_case, sabotage, BEGIN, END),
     }  # fmt: skip
     return Scenario(**(told | changes))
 
 
 def play(told: Scenario, root: Path) -> None:
-    """Its history, where there is none yet, and the scenario."""
+    """Its history, where there is none yet, then the scenario; a checkpoint after each week."""
     prepare(told, root / HISTORY, lambda doing, done, of: None)
-    play_one(told, root, lambda said: None)
+    play_one(told, root, lambda said: None, sitting_weeks=1)
+
+
+if __name__ == "__main__":
+    play(scenario(Path(sys.argv[1]), *sys.argv[2:]), Path(sys.argv[1]))
