@@ -83,7 +83,8 @@ def stretches(
             yield from _cut(*asked_of.asks(key), pending[:due], begin, end, every_us)
             pending = pending[due:]
     if pending:
-        yield from _cut(Asks(), np.empty(0, np.int64), pending, end, pending[-1].at_us + every_us, every_us)
+        after = end + ((pending[-1].at_us - end) // every_us + 2) * every_us
+        yield from _cut(Asks(), np.empty(0, np.int64), pending, end, after, every_us)
 
 
 class _Weeks:

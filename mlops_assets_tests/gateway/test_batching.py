@@ -406,3 +406,34 @@ def test_whoever_hangs_up_is_not_scored() -> None:
     asyncio.run(hang_up())
 
     assert here.calls == []
+
+
+def test_an_idle_batcher_has_logged_every_answer_and_every_mirrored_one() -> None:
+    here = World(routing=only(Stage.SHADOW, 0.0))
+
+    async def ask() -> None:
+        batcher = here.batcher()
+        batcher.start()
+        await batcher.idle()  # at once: nothing was asked
+        asking = [asyncio.create_task(batcher.answer(f"r{n}", question([1.0]), "")) for n in range(40)]
+        await asyncio.sleep(0)
+        await batcher.idle()
+        assert (len(here.of(Answered)), len(here.of(Mirrored))) == (40, 40)
+        await asyncio.gather(*asking)
+        await batcher.close()
+
+    asyncio.run(ask())
+
+
+def test_an_idle_batcher_has_written_that_its_breaker_opened() -> None:
+    here = World(routing=only(Stage.SHADOW, 0.0), says={CHAMPION: half, CHALLENGER: fails(Why.ERROR)})
+
+    async def ask() -> None:
+        batcher = here.batcher()
+        batcher.start()
+        await asyncio.gather(*(batcher.answer(f"r{n}", question([1.0]), "") for n in range(30)))
+        await batcher.idle()
+        assert here.broken_off == [ROW.rollout]
+        await batcher.close()
+
+    asyncio.run(ask())

@@ -360,3 +360,28 @@ def test_a_server_that_went_away_is_found_again(postgres_database: str) -> None:
     assert put(log, answered("b")) == ["written"]
     assert log.answered("b") is not None
     log.close()
+
+
+def test_a_replayed_log_is_written_when_the_caller_goes_on_and_by_no_thread(serving: str) -> None:
+    before = threading.active_count()
+    with closing(PredictionLog(serving, FLIGHT_DELAYS, replayed=True)) as log:
+        future = log.put([answered("a"), labelled("a")])
+        assert future.done() and log.answered("a") == answered("a")
+        (repeated,) = asyncio.run(log.write([answered("a")]))
+        assert repeated.told is Told.REPEATED
+        assert (log.waiting, threading.active_count()) == (0, before)
+
+    with pytest.raises(Unavailable, match="closed"):
+        log.put([answered("b")])
+    with closing(PredictionLog(serving, FLIGHT_DELAYS, create=False)) as other:
+        assert other.label_of("a") == labelled("a")
+
+
+def test_a_replayed_log_tells_what_cannot_be_written_to_whom_it_concerns(tmp_path: Path) -> None:
+    with closing(PredictionLog(tmp_path / "serving", FLIGHT_DELAYS, replayed=True)) as log:
+        put(log, answered("a"))
+        file_of(log).rename(tmp_path / "away")
+        with pytest.raises(Unavailable, match="moved away"):
+            log.put([answered("b")]).result()
+        with pytest.raises(DataError, match="score"):
+            log.put([answered("c", score=float("nan"))])
