@@ -51,9 +51,10 @@ def replay(
     and data give the same ledger, byte for byte. Nothing of the project's own data is touched.
     """
     from mlops_assets.replay import together
+    from mlops_assets.stores.settings import settings
 
     began = time.monotonic()
-    folder = out_folder or _folder(use_case)
+    folder = (out_folder or settings(os.environ).replays / use_case).absolute()
     scenarios = _scenarios(use_case, begin, end, policy, sabotage, seed, rows)
     again = [sys.executable, "-m", "mlops_assets.cli.main", "replay-one", use_case, "--out", str(folder),
              "--from", scenarios[0].begin, "--to", scenarios[0].end, "--seed", str(seed)]  # fmt: skip
@@ -65,6 +66,7 @@ def replay(
         together.prepare(
             scenarios[0], folder / together.HISTORY,
             lambda doing, done, of: bar.update(task, description=f"history {doing}", completed=done, total=of),
+            lender=settings(os.environ).store,
         )  # fmt: skip
         if anew:
             together.discard(scenarios, folder)
@@ -120,12 +122,6 @@ def _scenarios(
         )
         for one in policies(declared, paths or ())
     ]  # fmt: skip
-
-
-def _folder(use_case: str) -> Path:
-    from mlops_assets.stores.settings import settings
-
-    return settings(os.environ).replays / use_case
 
 
 def _every(seconds: float) -> Callable[[dict[str, Any]], None]:

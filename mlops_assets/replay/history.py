@@ -28,15 +28,15 @@ Hears = Callable[[str, int, int], None]  # what is done, how many of how many
 _MADE = "made.json"  # job and week -> the seal of what it was made from
 
 
-def prepare(scenario: Scenario, folder: Path, hears: Hears) -> World:
+def prepare(scenario: Scenario, folder: Path, hears: Hears, *, lender: str = "") -> World:
     """The history's world in `folder`, with every week and the first model of the scenario.
 
-    Raises DataError for a week that is refused, with its reason.
+    What is known in the store `lender` ("" none), the project's own, is taken from there. Raises DataError for a week that is refused, with its reason.
     """
     use_case = scenario.use_case
-    world = World(folder)
+    world = World(folder, lender)
     if not world.exists():
-        world = World.fresh(folder, {"history of": use_case.name})
+        world = World.fresh(folder, {"history of": use_case.name}, lender=lender)
     world.fits({"history of": use_case.name})
     places = replace(world.places, landing=scenario.landing)
     defs = definitions_of(use_case, places)
