@@ -19,7 +19,9 @@ import msgspec
 from mlops_assets.core.account import Account, Policy
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.pages.replay import replay_page
+from mlops_assets.core.versions import record_version
 from mlops_assets.declare import MlopsError
+from mlops_assets.graph.daemon import codes_of, definitions_of
 from mlops_assets.replay.against import against
 from mlops_assets.replay.backtest import Span, history
 from mlops_assets.replay.driver import SITTING_WEEKS, play
@@ -46,9 +48,10 @@ def play_one(
     Raises DataError where the world there is another scenario's, or is being played.
     """
     world, history = World(root / scenario.name, lender=_store(root)), World(root / HISTORY)
+    code = record_version(dict(codes_of(definitions_of(scenario.use_case, world.places))))[:16]
     if not world.exists():
-        world = World.fresh(root / scenario.name, scenario.to_json(), lender=_store(root))
-    world.fits(scenario.to_json())
+        world = World.fresh(root / scenario.name, {**scenario.to_json(), "code": code}, lender=_store(root))
+    world.fits({**scenario.to_json(), "code": code})
     with world.held():
         weeks = weeks_of(scenario, history, root / f"{scenario.name}.spoiled")
         played = play(
