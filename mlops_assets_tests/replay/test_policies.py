@@ -13,6 +13,7 @@ from mlops_assets.core.performance.level import Level
 from mlops_assets.core.retraining.cause import Cause, Signal
 from mlops_assets.core.retraining.facts import Facts, Outcome, Training
 from mlops_assets.core.retraining.policy import Decision, decide
+from mlops_assets.core.rollout.planner import plan_ahead
 from mlops_assets.core.signals import Answer, Response
 from mlops_assets.declare import DataError, DeclarationError, Quality, Step, UseCase
 from mlops_assets.replay.policies import DECLARED, as_text, policies, policy_of
@@ -194,6 +195,15 @@ def test_every_four_weeks_waits_for_a_rollout_that_takes_longer_and_goes_on_from
     found = lived(policy.use_case, lasts=6, taken=True, answer=CALM, signals=(Signal.AGE,))
 
     assert found == list(WEEKS[11::6])
+
+
+def test_a_challenger_of_every_four_weeks_is_final_before_the_next_one_is_due() -> None:
+    def days_of(use_case: UseCase) -> float:
+        a_week = 6_500 / (7 * 86_400)
+        return sum(stage.seconds for stage in plan_ahead(use_case.rollout, per_second=a_week, error_rate=0.0)) / 86_400
+
+    assert days_of(policy_of(FLIGHT_DELAYS, SHIPPED / "every_four_weeks.toml").use_case) < 20
+    assert days_of(FLIGHT_DELAYS) > 28
 
 
 def test_every_four_weeks_hears_nothing_of_outcomes_that_are_twice_as_often_wrong() -> None:
