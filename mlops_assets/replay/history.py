@@ -31,7 +31,8 @@ _MADE = "made.json"  # job and week -> the seal of what it was made from
 def prepare(scenario: Scenario, folder: Path, hears: Hears, *, lender: str = "") -> World:
     """The history's world in `folder`, with every week and the first model of the scenario.
 
-    What is known in the store `lender` ("" none), the project's own, is taken from there. Raises DataError for a week that is refused, with its reason.
+    What is known in the store `lender` ("" none), the project's own, is taken from there. Raises DataError for a week
+    that is refused, with its reason.
     """
     use_case = scenario.use_case
     world = World(folder, lender)
