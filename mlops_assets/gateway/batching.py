@@ -9,6 +9,7 @@ Here belong admission, deadlines, and who is asked instead of whom. It knows no 
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,10 @@ _STOPPED = "the challenger is not asked any more"
 
 
 class Batcher:
-    """The lanes of one worker; it belongs to its event loop. `aside` is how it calls what waits for a disk."""
+    """The lanes of one worker; it belongs to its event loop. `aside` is how it calls what waits for a disk.
+
+    `apart`: requests of one call count as if each had been called alone, as in traffic too thin for micro-batches.
+    """
 
     def __init__(
         self,
@@ -58,10 +62,11 @@ class Batcher:
         monotonic: Callable[[], float],
         name: str,
         aside: Callable[..., Coroutine[Any, Any, None]] = asyncio.to_thread,
+        apart: bool = False,
     ) -> None:
         self._task, self._watch, self._slots, self._log = task, watch, slots, log
         self._rollouts, self._stats, self._name = rollouts, stats, name
-        self._clock_us, self._monotonic, self._aside = clock_us, monotonic, aside
+        self._clock_us, self._monotonic, self._aside, self._apart = clock_us, monotonic, aside, apart
         self._caller = Caller(slots, stats, monotonic)
         self._settling = Settling(log, stats, clock_us)
         self._lanes = {arm: Lane(arm) for arm in Arm}
@@ -241,11 +246,11 @@ class Batcher:
             at = mine.stop
             if wrong is not None and wrong[mine].any():
                 self._sort_out(arm, piece, values[mine], wrong[mine].tolist(), version, took_us, slow, lead)
-                lead = False
+                lead = self._apart
             else:
-                stands = lead and wrong is None
+                stands = lead and (self._apart or wrong is None)
                 self._take(piece, piece.rows, values[mine], version, arm, took_us, slow, lead=stands)
-                lead = lead and not stands
+                lead = self._apart or (lead and not stands)
         if arm is Arm.CHALLENGER:
             self._judge(routing, wrong is not None)
         self._settle(pieces)
@@ -295,7 +300,7 @@ class Batcher:
     def _fall_back_together(self, pieces: Sequence[Piece], bad: str, why: str) -> None:
         """The pieces of one call of the challenger fall back; the first stands for it."""
         for place, piece in enumerate(pieces):
-            self._fall_back(piece, bad, why, lead=place == 0)
+            self._fall_back(piece, bad, why, lead=self._apart or place == 0)
 
     def _fall_back(self, piece: Piece, bad: str, why: str, *, lead: bool = False) -> None:
         """The champion answers in the challenger's stead."""
@@ -353,14 +358,19 @@ class Batcher:
                 return
             scores, bad = np.full(sum(len(piece.rows) for piece in same), np.nan), rates_of(failed.why)
         wrong = invalid_of(scores, self._task)
+        if self._apart and wrong is not None and len(same) > 1:  # which of them is it?
+            for piece in same:
+                await self._mirror(arm, [piece])
+            return
         invalid = [False] * len(scores) if wrong is None else wrong.tolist()
         bad = bad or also("" if wrong is None else "invalid", slow_of(routing, took_us, len(scores)))
         ids = [piece.asked.id_of(n) for piece in same for n in piece.rows]
+        first = {0, *(accumulate(len(piece.rows) for piece in same) if self._apart else ())}
         now, name = self._clock_us(), arm.value
         told = [
             Mirrored(
                 id=id_, version=version, arm=name, score=None if broken else score,
-                bad=BESIDE if place else bad, latency_us=took_us, at_us=now,
+                bad=bad if place in first else BESIDE, latency_us=took_us, at_us=now,
             )
             for place, (id_, score, broken) in enumerate(zip(ids, scores.tolist(), invalid, strict=True))
         ]  # fmt: skip

@@ -52,6 +52,7 @@ class World:
     calls: list[tuple[int, int]] = field(default_factory=list)
     records: list[Any] = field(default_factory=list)
     broken_off: list[int] = field(default_factory=list)
+    apart: bool = False
 
     def batcher(self) -> Batcher:
         self.stats = Slab().of(0)
@@ -69,6 +70,7 @@ class World:
             clock_us=lambda: 1,
             monotonic=asyncio.get_running_loop().time,
             name="a test",
+            apart=self.apart,
         )
 
     async def _wait(self, version: int, seconds: float) -> bool:
@@ -222,6 +224,18 @@ def test_one_row_stands_for_a_call_of_many() -> None:
     challengers = [rows for version, rows in here.calls if version == CHALLENGER]
     assert counted(here.of(Answered)) == [""] * len(champions)
     assert counted(here.of(Mirrored)) == [""] * len(challengers)
+
+
+def test_requests_that_count_apart_stand_each_for_itself_though_they_are_called_together() -> None:
+    here = World(
+        routing=only(Stage.SHADOW, 0.0), apart=True,
+        says={CHAMPION: half, CHALLENGER: lambda rows: np.where(rows[:, 0] == 3, np.nan, 0.25)},
+    )  # fmt: skip
+    here.run(*[[float(n)] for n in range(10)])
+
+    assert len([call for call in here.calls if call[0] == CHAMPION]) < 10
+    assert counted(here.of(Answered)) == [""] * 10
+    assert sorted(counted(here.of(Mirrored))) == [""] * 9 + ["invalid"]
 
 
 def test_a_process_that_dies_under_many_rows_fails_once() -> None:
