@@ -17,10 +17,11 @@ from mlops_assets.gateway.asked import Answer
 from mlops_assets.gateway.batching import MOST_REQUESTS, Batcher
 from mlops_assets.gateway.controller import Controller
 from mlops_assets.gateway.refusals import Refused
-from mlops_assets.gateway.requests import Asking, Question, Table
+from mlops_assets.gateway.requests import Asking
 from mlops_assets.gateway.stats import Slab
 from mlops_assets.gateway.worker import BEAT_S, TICK_S
 from mlops_assets.replay.local_slots import LocalSlots, Spoil
+from mlops_assets.replay.questions import questions
 from mlops_assets.replay.stretches import Asks, Stretch
 from mlops_assets.replay.timeline import Matured
 from mlops_assets.stores.serving.ledgered import Mirror
@@ -77,12 +78,11 @@ class Tower:
         self._rollouts = Rollouts(places.serving, use_case.name, synced=False)
         self._log = PredictionLog(places.serving, use_case, replayed=True)
         self._watch = Watch(self._rollouts, self._monotonic)
-        self._slots = LocalSlots(
-            use_case, places, row=lambda: self._watch.current().row, passes=clock.passes, spoils=self.spoils
-        )
+        self._slots = LocalSlots(use_case, places, row=lambda: self.row, passes=clock.passes, spoils=self.spoils)
         self._batcher = Batcher(
             use_case.label.task, watch=self._watch, slots=self._slots, log=self._log, rollouts=self._rollouts,
             stats=Slab().of(0), clock_us=self._clock_us, monotonic=self._monotonic, name=name, aside=_at_once,
+            apart=True,
         )  # fmt: skip
         self._asking = Asking(use_case, places.online, self._clock_us)
         self._controller = Controller(
@@ -116,8 +116,8 @@ class Tower:
         Decisions come first where the rollout was changed from outside, so that a new challenger is asked at once.
         """
         self.clock.us = stretch.at_us
-        decided = [] if self._watch.current().row.epoch == self._settled else self.tick()
-        row = self._watch.current().row
+        decided = [] if self.row.epoch == self._settled else self.tick()
+        row = self.row
         has_model = row.champion or row.baseline_of
         if has_model:
             self._tell(stretch.matured)
@@ -138,7 +138,7 @@ class Tower:
             row = self._beat()
             if self._controller.tick() is None and row.stage is not Stage.PREPARING:
                 break
-        self._settled = self._watch.current().row.epoch
+        self._settled = self.row.epoch
         if self._settled == self._epoch:
             return []
         decided = self._rollouts.events(self._epoch)
@@ -163,7 +163,7 @@ class Tower:
 
     def _beat(self) -> Row:
         """Bring the slots in step with the rollout, and say so: at once when it is news, else every second."""
-        row = self._watch.current().row
+        row = self.row
         if row.champion or row.baseline_of:
             self._slots.keep(row.warm, row.baseline_of)
         said = (row.epoch, self._slots.states)
@@ -184,14 +184,12 @@ class Tower:
 
     async def _ask(self, asks: Asks) -> None:
         """Ask all at once, as far as a gateway admits it, and wait until nothing is under way."""
-        questions = await self._questions(asks)
+        asked = await questions(self._asking, asks)
         self.counts.asked += len(asks.ids)
-        self.counts.refused += len(asks.ids) - len(questions)
-        for n in range(0, len(questions), MOST_REQUESTS):
-            some = questions[n : n + MOST_REQUESTS]
-            found = await asyncio.gather(
-                *(self._batcher.answer(id_, question, "") for id_, question in some), return_exceptions=True
-            )
+        self.counts.refused += len(asks.ids) - len(asked)
+        for n in range(0, len(asked), MOST_REQUESTS):
+            answers = (self._batcher.answer(id_, question, "") for id_, question in asked[n : n + MOST_REQUESTS])
+            found = await asyncio.gather(*answers, return_exceptions=True)
             await self._batcher.idle()
             for one in found:
                 if isinstance(one, Answer):
@@ -200,30 +198,6 @@ class Tower:
                     self.counts.refused += 1
                 else:
                     raise one
-
-    async def _questions(self, asks: Asks) -> list[tuple[str, Question]]:
-        """A question for each request that may be asked."""
-        try:
-            whole = await self._asking.question(Table(columns=asks.columns, rows=len(asks.ids)))
-        except Refused:
-            if len(asks.ids) == 1:
-                return []
-            rows = [
-                Asks(ids=[id_], columns={name: [values[n]] for name, values in asks.columns.items()})
-                for n, id_ in enumerate(asks.ids)
-            ]
-            return [question for row in rows for question in await self._questions(row)]
-        names, rows = tuple(whole.columns), zip(*whole.columns.values(), strict=True)
-        return [
-            (
-                id_,
-                Question(
-                    rows=1, columns=dict(zip(names, [(value,) for value in row], strict=True)),
-                    as_of_us=(whole.as_of_us[n],), units=(whole.units[n],), features=(whole.features[n],),
-                ),
-            )
-            for n, (id_, row) in enumerate(zip(asks.ids, rows, strict=True))
-        ]  # fmt: skip
 
     # --- its life --------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -214,3 +214,14 @@ def test_one_that_ended_in_order_is_followed_at_once_and_nothing_changes_by_it(
 
     answers = "SELECT * FROM prediction ORDER BY n"
     assert rows(found, answers) == rows(other, answers)
+
+
+@pytest.mark.parametrize("end", [Tower.close, Tower.crash])
+def test_one_that_ended_has_no_file_open(found: Settings, end: Callable[[Tower], None]) -> None:
+    parcels.nominate(found, 1)
+    tower = Tower(USE_CASE, found, Clock()).__enter__()
+    play(tower, found, parcels.hours(5))
+    end(tower)
+
+    files = {path.name for path in Path(found.serving).iterdir()}
+    assert files == {"parcels.rollout.db", "parcels.predictions.db"}

@@ -5,11 +5,11 @@ before it is used: open it after a fork, not before. It knows its tables' format
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from blake3 import blake3
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -75,25 +75,11 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": self._key})
             yield connection
 
-    def changes(self) -> Callable[[], object]:
-        """A function of microseconds (a file) or one round trip (a server), whose value is another whenever others
-
-        may have changed row, lease or events since. For one thread at a time; it raises Unavailable.
-        """
+    def changes(self) -> "Changes":
+        """An eye on changes, for microseconds a look (a file) or one round trip (a server)."""
         with self.reading():
             pass  # the tables are there, and ours
-        return _Asked(self).version if self.path is None else self._file_version(self.path)
-
-    def _file_version(self, path: Path) -> Callable[[], object]:
-        with self._told():
-            raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-
-        def version() -> object:
-            self._there()
-            with self._told():
-                return raw.execute("PRAGMA data_version").fetchone()[0]
-
-        return version
+        return _Asked(self) if self.path is None else _Looked(self, self.path)
 
     def close(self) -> None:
         """Close every connection of this process but those of `changes`."""
@@ -183,6 +169,35 @@ class Database:
             ) from error
 
 
+class Changes(Protocol):
+    """Says whether others may have changed row, lease or events. For one thread at a time."""
+
+    def version(self) -> object:
+        """Another value whenever they may have. Raises Unavailable."""
+
+    def close(self) -> None:
+        """Let go of its connection."""
+
+
+class _Looked:
+    """Looks at the counter that SQLite keeps of the commits to a file, over a connection of its own."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        self._database = database
+        with database._told():
+            self._raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    def version(self) -> object:
+        """SQLite's number."""
+        self._database._there()
+        with self._database._told():
+            return self._raw.execute("PRAGMA data_version").fetchone()[0]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._raw.close()
+
+
 class _Asked:
     """Asks a server which version of the rows of a use case is the newest, over a connection of its own."""
 
@@ -203,6 +218,11 @@ class _Asked:
                 if isinstance(lost, self._database._engine.dialect.loaded_dbapi.Error):
                     raise Unavailable(f"{self._database._name}: {str(lost).strip()}: it must be there.") from lost
                 raise
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._cursor is not None:
+            self._cursor.connection.close()
 
     def _prepared(self) -> Any:
         connection = self._database._engine.raw_connection()

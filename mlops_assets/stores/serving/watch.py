@@ -14,7 +14,7 @@ from mlops_assets.core.rollout.state import Row
 from mlops_assets.core.rollout.words import Arm
 from mlops_assets.declare.errors import MlopsError
 from mlops_assets.declare.rollout import RolloutPlan
-from mlops_assets.stores.serving.database import Unavailable
+from mlops_assets.stores.serving.database import Changes, Unavailable
 from mlops_assets.stores.serving.lease import Lease, Silence
 from mlops_assets.stores.serving.rollouts import Rollouts
 from mlops_assets.stores.serving.stored import columns_of, missing, peek, read_events
@@ -49,7 +49,7 @@ class Watch:
         self._columns: dict[str, Any] | None = None  # of the row that was last read
         self._lease: Lease | None = None
         self._silence = Silence(monotonic)
-        self._changes: Callable[[], object] | None = None
+        self._changes: Changes | None = None
         self._seen: object = None
         self._fault, self._away, self._again = "nothing was read yet", False, -float("inf")
         self._routing: Routing | None = None
@@ -70,6 +70,8 @@ class Watch:
 
     def close(self) -> None:
         """Let go of its connection; the next look opens another."""
+        if self._changes is not None:
+            self._changes.close()
         self._changes = self._seen = None
 
     def _look(self) -> None:
@@ -80,7 +82,7 @@ class Watch:
         try:
             if self._changes is None:
                 self._changes = self._rollouts.database.changes()
-            seen = self._changes()
+            seen = self._changes.version()
             if seen == self._seen:
                 return
             self._fault, self._away = self._read(), False
