@@ -170,7 +170,9 @@ class Deeds:
                 if event.kind is Told.OPENED:
                     standing = int(event.facts["version"])
                 if standing == version:
-                    last = f"{event.kind.value} on {moment(event.at_us):%Y-%m-%d}: {event.why}"
+                    last = (
+                        f"{event.kind.value.lower().replace('_', ' ')} on {moment(event.at_us):%Y-%m-%d}: {event.why}"
+                    )
         return last
 
     def _of(self, *kinds: Kind) -> list[Deed]:

@@ -82,8 +82,8 @@ def test_a_model_reaches_users_by_proof_and_every_request_is_answered(once: tupl
     assert [week.week for week in policy.weeks] == [BEGIN, END]
     assert all(week.asked == week.answered > 500 for week in policy.weeks)
     assert stages == [
-        ("preparing", 0.0), ("shadow", 0.0), ("canary", 0.25), ("canary", 0.5), ("soak", 1.0), ("finalized", 0.0)
-    ] or stages[-1][0] in ("finalized", "soak", "canary")  # fmt: skip
+        ("PREPARING", 0.0), ("SHADOW", 0.0), ("CANARY", 0.25), ("CANARY", 0.5), ("SOAK", 1.0), ("FINALIZED", 1.0)
+    ]  # fmt: skip
     assert policy.versions[0].week == WEEKS[2] and policy.costs.failed == 0
 
 
@@ -119,7 +119,7 @@ def test_a_model_that_breaks_at_its_first_canary_is_rolled_back_and_harms_nobody
     policy = told(root)
     (done,) = policy.sabotage
 
-    assert done.met.startswith("rolled_back")
+    assert done.met.startswith("rolled back on")
     assert (policy.costs.rolled_back, policy.costs.failed, policy.costs.finalized) == (1, 0, 0)
     assert all(set(week.by_version) == {"0"} for week in policy.weeks)
 
@@ -128,7 +128,7 @@ def test_a_model_that_is_wrong_never_leaves_its_shadow(root: Path) -> None:
     play(scenario(root, f"{BEGIN}:wrong_model", f"{END}:label_delay"), root)
     policy = told(root)
 
-    assert policy.sabotage[0].met.startswith("rolled_back")
+    assert policy.sabotage[0].met.startswith("rolled back on")
     assert policy.costs.exposed == 0
     assert "label" in policy.sabotage[1].met
 
