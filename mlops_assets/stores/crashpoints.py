@@ -46,6 +46,15 @@ CHECKPOINT_POINTS = (
     "checkpoint.kept",
     "checkpoint.discarded",  # the result is published, the checkpoint gone
 )
+# in the order a copy of a folder reaches them, and putting it back
+SNAPSHOT_POINTS = (
+    "snapshot.copied",  # one file more is copied
+    "snapshot.whole",
+    "snapshot.aside",  # the copy before it has another name
+    "snapshot.kept",
+    "snapshot.removed",  # one entry more is gone: of the copy before it, of one that was never whole, of the folder
+    "snapshot.emptied",
+)
 _reached: Counter[str] = Counter()
 
 

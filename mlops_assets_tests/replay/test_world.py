@@ -16,11 +16,12 @@ import pytest
 from mlops_assets.declare import DataError
 from mlops_assets.replay.world import MARK, World
 from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.crashpoints import SNAPSHOT_POINTS
 from mlops_assets.stores.fsck import fsck
 from mlops_assets_tests.replay.worlds import REQUEST, live, seen, turns
 
 KILLED = -9
-POINTS = ("snapshot.copied", "snapshot.whole", "snapshot.aside", "snapshot.kept", "snapshot.removed")
+TAKING = SNAPSHOT_POINTS[:-1]
 Play = Callable[..., int]
 
 
@@ -134,7 +135,7 @@ def test_a_change_in_the_world_never_reaches_the_checkpoint(world: World) -> Non
 # --- killed
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", TAKING)
 def test_killed_in_a_checkpoint_the_old_one_or_the_new_one_is_there(world: World, play: Play, point: str) -> None:
     world.checkpoint({"turn": 1})
     states = {1: seen(world)}
@@ -143,7 +144,7 @@ def test_killed_in_a_checkpoint_the_old_one_or_the_new_one_is_there(world: World
 
     assert play(world, "checkpoint", turn=2, crash_at=point) == KILLED
     live(world, 3)
-    there = 1 if POINTS.index(point) < POINTS.index("snapshot.kept") else 2
+    there = 1 if TAKING.index(point) < TAKING.index("snapshot.kept") else 2
     assert world.restore() == {"turn": there}
     assert seen(world) == states[there]
     world.checkpoint({"turn": 4})
