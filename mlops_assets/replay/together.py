@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import msgspec
 
-from mlops_assets.core.account import Account, Policy
+from mlops_assets.core.account import Account, Against, Policy
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.pages.replay import replay_page
 from mlops_assets.core.versions import record_version
@@ -32,7 +32,8 @@ from mlops_assets.replay.world import World
 from mlops_assets.stores.assets import AssetStore
 
 Hears = Callable[[str, dict[str, Any]], None]  # which policy, what it told
-HISTORY = "history"  # the folder of what all policies share: no policy is called so
+Commands = Mapping[str, Sequence[str]]  # by what each is about
+HISTORY, MODELS = "history", "models"  # the folders of what all policies share: no policy is called so
 _TOLD = "policy.json"
 
 
@@ -69,26 +70,24 @@ def told_by(root: Path, policy: str) -> Path:
     return root / f"{policy}.{_TOLD}"
 
 
-def play_all(
-    scenarios: Sequence[Scenario], root: Path, commands: Sequence[Sequence[str]], hears: Hears
-) -> list[Policy]:
-    """Have every scenario played by its command (which calls `play_one`), all at once.
+def play_all(scenarios: Sequence[Scenario], root: Path, commands: Commands, hears: Hears) -> list[Policy]:
+    """Have every scenario played by the command of its name (which calls `play_one`), all at once; `commands` may have
 
-    Raises Interrupted when one failed, after the others have ended: what they did is kept.
+    others beside. Raises Interrupted when one failed, after the others have ended: what they did is kept.
     """
     failed = []
     with ExitStack() as stack:
         children = []
-        for scenario, command in zip(scenarios, commands, strict=True):
-            told_by(root, scenario.name).unlink(missing_ok=True)
+        for name, command in commands.items():
+            told_by(root, name).unlink(missing_ok=True)
             child = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))  # noqa: S603  our own
-            listener = threading.Thread(target=_listen, args=(child.stdout, scenario.name, hears), daemon=True)
+            listener = threading.Thread(target=_listen, args=(child.stdout, name, hears), daemon=True)
             listener.start()
-            children.append((scenario, child, listener))
+            children.append((name, child, listener))
         try:
-            for scenario, child, listener in children:
+            for name, child, listener in children:
                 if child.wait() != 0:
-                    failed.append(f"{scenario.name} ended with {child.returncode}")
+                    failed.append(f"{name} ended with {child.returncode}")
                 listener.join()
         except BaseException:
             for _, child, _ in children:
@@ -100,27 +99,39 @@ def play_all(
 
 
 def account(
-    scenarios: Sequence[Scenario], policies: Sequence[Policy], root: Path, *, every: int, told: Callable[[str], None]
+    scenarios: Sequence[Scenario],
+    policies: Sequence[Policy],
+    root: Path,
+    *,
+    every: Sequence[int],
+    told: Callable[[str], None],
 ) -> Account:
-    """The account of played scenarios, held against the first model never trained again and, unless `every` is 0, a
+    """The account of played scenarios, held against the first model never trained again (0) and models trained every
 
-    model trained every so many weeks.
+    so many weeks.
     """
     one = scenarios[0]
-    use_case, metric = one.use_case, METRIC[one.use_case.promotion.metric]
-    frames = history(use_case, AssetStore(World(root / HISTORY).places.store), one.end)
-    counted = labelled(use_case, World(root / one.name).places, one.played)
-    found = [
-        against(
-            use_case, frames, Span(first=one.first, begin=one.begin, end=one.end), every=weeks, counted=counted,
-            seed=one.seed, cache=root / "models", told=told,
-        )
-        for weeks in dict.fromkeys((0, every))
-    ]  # fmt: skip
+    metric = METRIC[one.use_case.promotion.metric]
+    counted = labelled(one.use_case, World(root / one.name).places, one.played)
     return Account(
-        use_case=use_case.name, metric=metric.name, higher=metric.gain(1.0, 0.0) > 0, first=one.first,
-        begin=one.begin, end=one.end, seed=one.seed, policies=tuple(policies), against=tuple(found),
+        use_case=one.use_case.name, metric=metric.name, higher=metric.gain(1.0, 0.0) > 0, first=one.first,
+        begin=one.begin, end=one.end, seed=one.seed, policies=tuple(policies),
+        against=tuple(unproven(one, root, every, counted, told)),
     )  # fmt: skip
+
+
+def unproven(
+    scenario: Scenario, root: Path, every: Sequence[int], counted: Mapping[str, Collection[str]],
+    told: Callable[[str], None],
+) -> Iterator[Against]:  # fmt: skip
+    """What policies are held against; the models stay below `root`, so that they may be made beforehand."""
+    frames = history(scenario.use_case, AssetStore(World(root / HISTORY).places.store), scenario.end)
+    span = Span(first=scenario.first, begin=scenario.begin, end=scenario.end)
+    for weeks in sorted({0, *every}):
+        yield against(
+            scenario.use_case, frames, span, every=weeks, counted=counted, seed=scenario.seed, cache=root / MODELS,
+            told=told,
+        )  # fmt: skip
 
 
 def write(account: Account, root: Path) -> Path:
@@ -158,4 +169,7 @@ def _store(root: Path) -> str:
     return World(root / HISTORY).places.store
 
 
-__all__ = ["HISTORY", "Interrupted", "account", "discard", "play_all", "play_one", "prepare", "told_by", "write"]
+__all__ = [
+    "HISTORY", "MODELS", "Interrupted", "account", "discard", "play_all", "play_one", "prepare", "told_by", "unproven",
+    "write",
+]  # fmt: skip
