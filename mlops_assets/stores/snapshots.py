@@ -117,16 +117,16 @@ class Snapshot:
 
 
 def _is_marked(folder: Path, mark: str) -> bool:
-    if (folder / mark).is_file():
+    if not folder.is_symlink() and (folder / mark).is_file():
         return True
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise DataError(f"{folder} is not ours, it has no {mark}: name another place, or move it away.")
     return False
 
 
 def _put(folder: Path, mark: str, told: bytes) -> None:
     """By a rename from outside, so that a folder that holds anything bears a whole mark."""
-    aside = folder.with_name(f"{folder.name}.{mark}")
+    aside = folder.with_name(f".{folder.name}.{mark}.tmp")
     aside.write_bytes(told)
     aside.rename(folder / mark)
 

@@ -207,6 +207,18 @@ def test_a_folder_beside_it_that_is_not_its_checkpoint_is_never_touched(world: W
     assert turns(world) == [1]
 
 
+@pytest.mark.parametrize("act", ["checkpoint", "restore", "discard"])
+def test_a_link_that_stands_for_its_checkpoint_is_not_followed(world: World, act: str, tmp_path: Path) -> None:
+    other = World.fresh(tmp_path / "other" / "played", REQUEST)
+    live(other, 1)
+    before = seen(other)
+    world.folder.with_name("played.checkpoint.part").symlink_to(other.folder)
+    with pytest.raises(DataError, match="is not ours"):
+        getattr(world, act)(*[1] * (act == "checkpoint"))
+
+    assert seen(other) == before and turns(world) == [1]
+
+
 def test_links_are_kept_as_links_and_not_followed(world: World, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
