@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from mlops_assets.cli.printing import out
 from mlops_assets.core.account import Account, Policy
 from mlops_assets.core.gain import share_of_gain
+
+_WIDTH = 150  # columns of text, where the terminal does not say that it has more
+_COSTS = ("gain", "trainings", "rollouts", "final", "rolled back", "exposed", "harmed", "failed", "runs")
 
 
 def print_account(account: Account, folder: Path, page: Path, seconds: float) -> None:
@@ -15,18 +19,7 @@ def print_account(account: Account, folder: Path, page: Path, seconds: float) ->
     names = list(dict.fromkeys(name for policy in account.policies for name in policy.metrics))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("policy", no_wrap=True)
-    for name in (
-        *names,
-        "gain",
-        "trainings",
-        "rollouts",
-        "final",
-        "rolled back",
-        "exposed",
-        "harmed",
-        "failed",
-        "runs",
-    ):
+    for name in (*names, *_COSTS):
         table.add_column(name, justify="right", no_wrap=True)
     for policy in account.policies:
         costs, share = policy.costs, share_of_gain(account, policy)
@@ -40,10 +33,10 @@ def print_account(account: Account, folder: Path, page: Path, seconds: float) ->
         table.add_row(line.name, *(_number(line.metrics.get(name)) for name in names), "", f"{line.trainings}")
     for policy in account.policies:
         out.print(f"\n[bold]{policy.name}[/]" + "".join(f"  {at} = {value}" for at, value in policy.changes.items()))
-        for at, text in sorted(_story(policy)):
+        for at, text in sorted(_story(policy), key=lambda told: told[0][:16]):
             out.print(f"  {at[:16].replace('T', ' ')}  {text}", markup=False)
     out.print()
-    out.print(table)
+    Console(width=max(out.width, _WIDTH), highlight=False).print(table)
     asked = sum(week.asked for week in account.policies[0].weeks)
     out.print(
         f"\n{len(account.policies[0].weeks)} weeks, {asked:,} requests under {len(account.policies)} "
