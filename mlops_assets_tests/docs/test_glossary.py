@@ -8,7 +8,7 @@ WORDS = """use case, table, column, known_at, as_of, data version, action key, c
 evidence, verdict, decision, ledger, reference, window, matured, quarantine, gate, artifact, partition, generation, ref,
 recipe, lineage, alias, model digest, probe, trial, training set, baseline, nominated, rollout, shadow, canary, soak,
 certificate, epoch, gateway, controller, slot, feature, label, landing zone, journal, skew, slice, reused, data drift,
-concept drift, feed fault"""
+concept drift, feed fault, replay, world"""
 ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| \[[^]]+\]\(([^)]+)\) \|$", re.MULTILINE)
 
 
