@@ -30,6 +30,7 @@ from mlops_assets.replay.scenario import Scenario
 from mlops_assets.replay.telling import labelled
 from mlops_assets.replay.world import World
 from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.transactions import unsynced
 
 Hears = Callable[[str, dict[str, Any]], None]  # which policy, what it told
 Commands = Mapping[str, Sequence[str]]  # by what each is about
@@ -53,7 +54,7 @@ def play_one(
     if not world.exists():
         world = World.fresh(root / scenario.name, {**scenario.to_json(), "code": code}, lender=_store(root))
     world.fits({**scenario.to_json(), "code": code})
-    with world.held():
+    with world.held(), unsynced():  # what a kill leaves goes back to a checkpoint
         weeks = weeks_of(scenario, history, root / f"{scenario.name}.spoiled")
         played = play(
             scenario,

@@ -1,8 +1,11 @@
 """A transaction that is alone, and what SQLite keeps of a file: the same for every database of the stores."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 
 ALONE = "alone"  # execution option of a transaction that takes the write lock at once
 
@@ -29,3 +32,21 @@ def is_new(raw: sqlite3.Connection) -> bool:
 def pragma(raw: sqlite3.Connection, name: str) -> int:
     """A number that SQLite keeps for a file."""
     return int(raw.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+@contextmanager
+def unsynced() -> Iterator[None]:
+    """Leave every SQLite file that SQLAlchemy opens within the block to the operating system to bring to disk.
+
+    A commit survives the process, not the machine: for what can be made again. Dagster commits each event by itself.
+    """
+    event.listen(Engine, "connect", _leave)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", _leave)
+
+
+def _leave(raw: Any, _record: Any) -> None:
+    if isinstance(raw, sqlite3.Connection):
+        raw.execute("PRAGMA synchronous = OFF")
