@@ -8,7 +8,7 @@ from rich.table import Table
 
 from mlops_assets.cli.printing import out
 from mlops_assets.core.account import Account, Policy
-from mlops_assets.core.gain import share_of_gain
+from mlops_assets.core.gain import share_of_gain, standing_figure, standing_since
 
 _WIDTH = 150  # columns of text, where the terminal does not say that it has more
 _COSTS = ("gain", "trainings", "rollouts", "final", "rolled back", "exposed", "harmed", "failed", "runs")
@@ -37,6 +37,12 @@ def print_account(account: Account, folder: Path, page: Path, seconds: float) ->
             out.print(f"  {at[:16].replace('T', ' ')}  {text}", markup=False)
     out.print()
     Console(width=max(out.width, _WIDTH), highlight=False).print(table)
+    if since := standing_since(account):
+        told = ((one.name, standing_figure(account, one)) for one in (*account.policies, *account.against))
+        out.print(
+            f"\n{account.metric} from {since} on, when every policy had a champion of its own (gain is counted from "
+            "there): " + ", ".join(f"{_number(value)} {name}" for name, value in told) + "."
+        )
     asked = sum(week.asked for week in account.policies[0].weeks)
     out.print(
         f"\n{len(account.policies[0].weeks)} weeks, {asked:,} requests under {len(account.policies)} "

@@ -3,6 +3,7 @@
 from mlops_assets.core.account import Account, Against, Policy
 
 NEVER = "never trained again"  # the comparator that everything is a gain over
+_FINAL = "FINALIZED"
 
 
 def gain_over(account: Account, value: float | None, never: float | None) -> float | None:
@@ -27,11 +28,36 @@ def best_against(account: Account) -> Against | None:
     return max(others, key=lambda one: sign * (one.metrics[account.metric] or 0.0), default=None)
 
 
+def standing_since(account: Account) -> str | None:
+    """The first week that began when every policy had a champion of its own; None where one never had, or none does.
+
+    Before that the baseline answers users, whatever the policy: what the comparators say then is no policy's doing.
+    """
+    firsts = [min((s.since for s in one.stages if s.stage == _FINAL), default=None) for one in account.policies]
+    if not firsts or None in firsts:
+        return None
+    latest = max(first for first in firsts if first is not None)[:10]
+    return next((week.week for week in account.policies[0].weeks if week.week >= latest), None)
+
+
+def standing_figure(account: Account, one: Policy | Against) -> float | None:
+    """The account's metric from that week on: the mean of weeks by their labelled rows. None where there is none."""
+    since, metric = standing_since(account), account.metric
+    if since is None:
+        return None
+    rows = {week.week: week.labelled for week in account.policies[0].weeks if week.week >= since}
+    weeks = {w.week: w.metrics for w in one.weeks} if isinstance(one, Policy) else one.weeks
+    told = [(rows[week], weeks[week].get(metric)) for week in rows if week in weeks]
+    known = [(count, value) for count, value in told if value is not None]
+    total = sum(count for count, _ in known)
+    return sum(count * value for count, value in known) / total if total else None
+
+
 def share_of_gain(account: Account, one: Policy | Against) -> float | None:
     """How much of the way from `NEVER` to the best comparator a policy, or a comparator, went by the account's metric.
 
-    0: no better than never trained again, 1: as good as the best; below and above where it was worse or better than
-    these. None where a figure is missing, or where there was nothing to gain.
+    Counted from `standing_since` on, over the whole replay where that cannot be said. 0: no better than never trained
+    again, 1: as good as the best; below and above where it was worse or better than these. None where a figure is missing, or where there was nothing to gain.
 
     >>> from mlops_assets.core.account import Against
     >>> losses = {NEVER: 0.482, "trained every week": 0.462, "trained once": 0.477}
@@ -45,6 +71,8 @@ def share_of_gain(account: Account, one: Policy | Against) -> float | None:
     never, best, metric = never_again(account), best_against(account), account.metric
     if never is None or best is None:
         return None
-    most = gain_over(account, best.metrics.get(metric), never.metrics.get(metric))
-    gained = gain_over(account, one.metrics.get(metric), never.metrics.get(metric))
+    figures = [standing_figure(account, each) for each in (never, best, one)]
+    if None in figures:
+        figures = [each.metrics.get(metric) for each in (never, best, one)]
+    most, gained = (gain_over(account, figure, figures[0]) for figure in figures[1:])
     return None if most is None or gained is None or most <= 0 else gained / most

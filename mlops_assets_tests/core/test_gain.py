@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_assets.core.account import Account, Against
-from mlops_assets.core.gain import NEVER, best_against, share_of_gain
+from mlops_assets.core.account import Account, Against, Stage
+from mlops_assets.core.gain import NEVER, best_against, share_of_gain, standing_figure, standing_since
 from mlops_assets_tests.core.accounts import EVERY, account
 
 WHOLE = account(weeks=8)
@@ -45,6 +45,22 @@ def test_worse_than_never_is_below_nothing_and_better_than_the_best_above_all() 
 def test_the_best_comparator_counts_however_many_there_are() -> None:
     assert share(held(0.75, 1.0, 0.9, 0.5, None)) == pytest.approx(0.5)
     assert best_against(held(0.75, 1.0, 0.9, 0.5, 0.5)).name == "other 1"  # type: ignore[union-attr]  # there is one
+
+
+def test_weeks_in_which_the_baseline_answered_do_not_count() -> None:
+    weeks = [replace(WHOLE.policies[0].weeks[n], week=f"2013-03-{4 + 7 * n:02}", labelled=100, metrics={"m": loss})
+             for n, loss in enumerate([9.0, 9.0, 0.75])]  # fmt: skip
+    final = Stage(version=1, champion=0, stage="FINALIZED", share=1.0, since="2013-03-13T08:00:00Z", until="", why="")
+    told = held(6.0, 1.0, 0.5)
+    policy = replace(told.policies[0], weeks=tuple(weeks), stages=(final,))
+    every = {week.week: {"m": 0.5} for week in weeks}
+    never = {week.week: {"m": 1.0} for week in weeks}
+    against = tuple(replace(one, weeks=seen) for one, seen in zip(told.against, (never, every), strict=True))
+    told = replace(told, policies=(policy,), against=against)
+
+    assert (standing_since(told), standing_figure(told, policy)) == ("2013-03-18", 0.75)
+    assert share(told) == pytest.approx(0.5)
+    assert standing_since(replace(told, policies=(policy, replace(policy, stages=())))) is None
 
 
 @pytest.mark.parametrize("told", [

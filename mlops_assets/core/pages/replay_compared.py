@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mlops_assets.core.account import Account, Against, Policy
-from mlops_assets.core.gain import NEVER, best_against, never_again, share_of_gain
+from mlops_assets.core.gain import NEVER, best_against, never_again, share_of_gain, standing_figure, standing_since
 from mlops_assets.core.pages.document import number, section
 from mlops_assets.core.pages.markup import NOTHING, Html, el, named
 
@@ -44,10 +44,20 @@ def compared(account: Account) -> Html:
         note = el(
             "p", "Share of the gain: how much of the way a policy went from ", named(NEVER), " (0 %) to ",
             named(held.name), " (100 %). What the policies are held against was put in place at once, without gate, "
-            "shadow or canary: it shows what was to be had, not what may be dared.",
+            "shadow or canary: it shows what was to be had, not what may be dared.", _counted(account),
             class_="facts",
         )  # fmt: skip
     return section("Side by side", el("table", el("thead", head), el("tbody", *rows)), note)
+
+
+def _counted(account: Account) -> str:
+    since = standing_since(account)
+    if since is None:
+        return ""
+    return (
+        f" It is counted from {since} on, when every policy had a champion of its own: before, the declared baseline "
+        "answered, which is the price of proof."
+    )
 
 
 def changed(account: Account) -> Html:
@@ -111,7 +121,9 @@ def gained(account: Account, policy: Policy) -> str:
     share, best = share_of_gain(account, policy), best_against(account)
     if share is None or best is None:
         return ""
-    return f", worse than {NEVER}" if share < 0 else f", {shared(share)} of the gain of “{best.name}”"
+    since, figure = standing_since(account), standing_figure(account, policy)
+    said = "" if since is None or figure is None else f"; from {since} on, with champions of its own, {figure:.4g}"
+    return said + (f", worse than {NEVER}" if share < 0 else f", {shared(share)} of the gain of “{best.name}”")
 
 
 def _changes(policy: Policy) -> Sequence[str]:
