@@ -57,7 +57,8 @@ def share_of_gain(account: Account, one: Policy | Against) -> float | None:
     """How much of the way from `NEVER` to the best comparator a policy, or a comparator, went by the account's metric.
 
     Counted from `standing_since` on, over the whole replay where that cannot be said. 0: no better than never trained
-    again, 1: as good as the best; below and above where it was worse or better than these. None where a figure is missing, or where there was nothing to gain.
+    again, 1: as good as the best; below and above where it was worse or better than these. None where a figure is
+    missing, or where there was nothing to gain.
 
     >>> from mlops_assets.core.account import Against
     >>> losses = {NEVER: 0.482, "trained every week": 0.462, "trained once": 0.477}
