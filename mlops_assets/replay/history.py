@@ -4,7 +4,6 @@ What stands here lends to the policies' worlds: there the same work is known, an
 files, code or declaration are others than those it was made from.
 """
 
-import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -79,8 +78,7 @@ def _jobs(scenario: Scenario, codes: dict[str, str]) -> Iterator[tuple[str, str,
     use_case, seal = scenario.use_case, ""
     of = {job: [codes[f"{use_case.name}/{artifact}"] for artifact in STAGES[job]] for job in ("data", "train")}
     for week in scenario.weeks:
-        files = {t.name: hashlib.sha256(scenario.zone.fetch(t.landing, week).data).hexdigest() for t in use_case.tables}
-        seal = record_version({"before": seal, "files": files, "code": list(of["data"])})
+        seal = record_version({"before": seal, "files": scenario.files(week), "code": list(of["data"])})
         yield "data", week, seal
         if week == scenario.first:
             yield "train", week, record_version({"data": seal, "code": list(of["train"])})

@@ -1,5 +1,6 @@
 """What is replayed: which weeks, under which policy, with what done to them on purpose. And the instants it goes by."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from blake3 import blake3
 
-from mlops_assets.core.versions import JSON, canonical_json
+from mlops_assets.core.versions import JSON, canonical_json, record_version
 from mlops_assets.declare import DataError, UseCase
 from mlops_assets.replay.sabotage import Deed
 from mlops_assets.stores.landing import Landing
@@ -56,6 +57,11 @@ class Scenario:
         week = self.use_case.partitions.week_of(at)
         return sum(key < week for key in self.played)
 
+    def files(self, week: str) -> dict[str, str]:
+        """Table -> sha256 of the file of a week, of snapshots too. Raises DataError where one is not there."""
+        tables = self.use_case.tables
+        return {t.name: hashlib.sha256(self.zone.fetch(t.landing, week).data).hexdigest() for t in tables}
+
     def lands_at(self, week: str) -> datetime:
         """When a week's files are complete: its last label has matured."""
         return self.use_case.partitions.bounds(week)[1] + self.use_case.label.maturity
@@ -66,8 +72,11 @@ class Scenario:
         return str(UUID(bytes=blake3(told).digest(16), version=4))
 
     def to_json(self) -> dict[str, JSON]:
-        """What makes it this one."""
-        return {
+        """What makes it this one, the files of each week among it."""
+        files: dict[str, JSON] = {
+            f"files of {week}": record_version(dict(self.files(week)))[:16] for week in self.weeks
+        }
+        return files | {
             "use_case": self.use_case.name, "policy": self.name, "changes": dict(self.changes), "begin": self.begin,
             "end": self.end, "seed": self.seed, "most": self.most, "sabotage": [str(deed) for deed in self.sabotage],
         }  # fmt: skip

@@ -22,6 +22,7 @@ from mlops_assets.stores.snapshots import Snapshot
 MARK = "replay.json"  # in a world: which replay it is of
 OBJECTS = "store/objects"  # immutable, named by their content: they need no going back
 _FORMAT = 1
+_SHOWN = 4  # differences that are told one by one
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,10 @@ class World:
         if format_ != _FORMAT:
             raise DataError(f"{self.folder / MARK}: format == {format_!r}, must be {_FORMAT}: {_REMEDY}.")
         if differ := _differing(mine, json.loads(canonical_json(request))):
-            raise DataError(f"{self.folder} is the world of another replay: {'; '.join(differ)}: {_REMEDY}.")
+            more = f"; and {len(differ) - _SHOWN} more" if len(differ) > _SHOWN else ""
+            raise DataError(
+                f"{self.folder} is the world of another replay: {'; '.join(differ[:_SHOWN])}{more}: {_REMEDY}."
+            )
 
     def checkpoint(self, state: JSON) -> None:
         """Keep the world as it is, with `state`, in place of the last checkpoint. No database of it may be open.

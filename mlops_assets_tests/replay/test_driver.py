@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from mlops_assets.core.account import Policy
+from mlops_assets.declare import DataError
 from mlops_assets.replay.history import prepare
-from mlops_assets.replay.together import HISTORY, told_by
+from mlops_assets.replay.together import HISTORY, play_one, told_by
 from mlops_assets.replay.world import World
 from mlops_assets.stores.records import Records
 from mlops_assets.stores.serving.rollouts import Rollouts
@@ -149,3 +151,13 @@ def test_a_broken_feed_is_named_and_mended_a_week_later(root: Path) -> None:
 
     assert told(root).sabotage[0].met
     assert week.faults == ()  # its file landed again
+
+
+def test_a_file_that_changed_since_is_another_replay(once: tuple[Path, Policy], root: Path) -> None:
+    shutil.copytree(once[0] / NAME, root / NAME)
+    changed = root / "landing" / "thin_delays" / "weather" / f"{BEGIN}.parquet"
+    rows = pq.read_table(changed)
+    pq.write_table(rows.slice(0, rows.num_rows - 1), changed)
+
+    with pytest.raises(DataError, match=f"the world of another replay: files of {BEGIN} is"):
+        play_one(scenario(root), root, lambda said: None, sitting_weeks=1)
