@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_assets.core.account import Against
+from mlops_assets.core.artifact import Artifact
 from mlops_assets.core.cohort import live_features
 from mlops_assets.core.estimators import threads
 from mlops_assets.core.frames import to_table
@@ -35,18 +36,20 @@ def against(
     seed: int,
     cache: Path | None = None,
     told: Callable[[str], None] = lambda doing: None,
+    first: Artifact | None = None,
 ) -> Against:
     """The first model never trained again (`every` 0), or one trained every so many weeks (`unproven.py`).
 
     `frames`: partition -> features as they were known when matured (`backtest.history`), oldest first, without a gap.
     `counted`: week -> ids of the requests that count (`timeline.request_ids` with `seed`; `telling.labelled` has
     them); those without a label do not. `cache` is a folder that keeps the models, `told` hears what is being trained.
-    Raises DataError for weeks that are not there, and like a training.
+    `first` is the training of the first model, where it was made before. Raises DataError for weeks that are not
+    there, and like a training.
     """
     _check(frames, span, every)
     weeks = list(frames)
     made = weeks[weeks.index(span.first) :: every] if every else [span.first]
-    models = Unproven(use_case, frames, span.first, cache, told)
+    models = Unproven(use_case, frames, span.first, cache, told, first)
     used = {week: _in_place(use_case, frames[week], made) for week in weeks if span.begin <= week <= span.end}
     rows = pd.concat([_rows(use_case, frames[week], names, models, seed) for week, names in used.items()])
     rows = rows.set_index("id").sort_index()

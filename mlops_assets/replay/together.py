@@ -126,12 +126,16 @@ def unproven(
     told: Callable[[str], None],
 ) -> Iterator[Against]:  # fmt: skip
     """What policies are held against; the models stay below `root`, so that they may be made beforehand."""
-    frames = history(scenario.use_case, AssetStore(World(root / HISTORY).places.store), scenario.end)
+    store = AssetStore(World(root / HISTORY).places.store)
+    frames = history(scenario.use_case, store, scenario.end)
+    first = store.load(
+        f"{scenario.use_case.name}/trained_model", scenario.first, parts=("model", "encoder", "evidence")
+    )
     span = Span(first=scenario.first, begin=scenario.begin, end=scenario.end)
     for weeks in sorted({0, *every}):
         yield against(
             scenario.use_case, frames, span, every=weeks, counted=counted, seed=scenario.seed, cache=root / MODELS,
-            told=told,
+            told=told, first=first,
         )  # fmt: skip
 
 

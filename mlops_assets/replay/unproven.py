@@ -52,18 +52,24 @@ def trained(use_case: UseCase, frames: Frames, trial: str) -> Artifact:
 class Unproven:
     """Models by the newest week they learned from, each trained when it is first asked for. `first`: of the search.
 
-    `cache` is a folder that keeps them; `told` hears what is being trained.
+    `cache` is a folder that keeps them; `told` hears what is being trained. `made` is the training of `first` where
+    that was made before, a `trained_model`: its model is taken, and what its search chose.
     """
 
     def __init__(
-        self, use_case: UseCase, frames: Frames, first: str, cache: Path | None, told: Callable[[str], None]
-    ) -> None:
+        self, use_case: UseCase, frames: Frames, first: str, cache: Path | None, told: Callable[[str], None],
+        made: Artifact | None = None,
+    ) -> None:  # fmt: skip
         self._kept = Kept(cache, use_case, makes=(searched, trained), sees=SEES)
         self._use_case, self._frames, self._told = use_case, frames, told
         self._versions: dict[str, str] = {}
         self._last: tuple[str, Scorer] | None = None  # weeks are asked in order
         self._trial = ""
-        if use_case.model.search is not None:
+        if made is not None:
+            self._last = first, scorer_of(use_case, made)
+        if use_case.model.search is not None and made is not None:
+            self._trial = str(made.records["evidence"]["search"]["chosen"])
+        elif use_case.model.search is not None:
             found = self._once("comparator_search", first, {}, searched, "search")
             self._trial = str(found.records["chosen"])
 
