@@ -24,10 +24,11 @@ def print_account(account: Account, folder: Path, page: Path, seconds: float) ->
     for policy in account.policies:
         costs, share = policy.costs, share_of_gain(account, policy)
         told = (costs.trainings, costs.rollouts, costs.finalized, costs.rolled_back, costs.exposed, costs.harmed,
-                costs.failed, costs.runs)  # fmt: skip
+                costs.failed)  # fmt: skip
         table.add_row(
             policy.name, *(_number(policy.metrics.get(name)) for name in names),
             "-" if share is None else f"{share:.0%}", *(f"{n:,}" for n in told),
+            f"{costs.runs}" + (f" ({costs.failed_runs} failed)" if costs.failed_runs else ""),
         )  # fmt: skip
     for line in account.against:
         table.add_row(line.name, *(_number(line.metrics.get(name)) for name in names), "", f"{line.trainings}")

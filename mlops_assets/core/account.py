@@ -98,7 +98,7 @@ class Costs:
     """What the policy cost. `shadow`: answers of a challenger nobody waited for. `exposed`: answers users got from a
 
     challenger before it was final; `harmed`: those of challengers that were then rolled back. `failed`: requests
-    without an answer. `seconds` of wall time, which differ from run to run.
+    without an answer. Of the `runs` of jobs `failed_runs` failed. `seconds` of wall time, which differ from run to run.
     """
 
     runs: int
@@ -111,6 +111,7 @@ class Costs:
     harmed: int
     failed: int
     seconds: float
+    failed_runs: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,19 +116,14 @@ class Deeds:
     # --- crashes ----------------------------------------------------------------------------------------------------
 
     def crashes(self, at_us: int) -> bool:
-        """Whether gateway and controller are to be killed now."""
+        """Whether gateway and controller are to be killed now; each deed asks for it once."""
         axis = self._scenario.use_case.partitions
-        return any(
-            str(deed) not in self._done and instant_us(axis.bounds(deed.week)[0] + _HALF) <= at_us
-            for deed in self._of(Kind.CRASH)
-        )
-
-    def crashed(self, at_us: int) -> None:
-        """Note that they were."""
-        axis = self._scenario.use_case.partitions
-        for deed in self._of(Kind.CRASH):
-            if str(deed) not in self._done and instant_us(axis.bounds(deed.week)[0] + _HALF) <= at_us:
-                self._done.append(str(deed))
+        due = [
+            str(deed) for deed in self._of(Kind.CRASH)
+            if str(deed) not in self._done and instant_us(axis.bounds(deed.week)[0] + _HALF) <= at_us
+        ]  # fmt: skip
+        self._done += due
+        return bool(due)
 
     # --- what became of it ------------------------------------------------------------------------------------------
 

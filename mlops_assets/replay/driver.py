@@ -47,4 +47,5 @@ def play(
         sabotage=Deeds(scenario, world.places, state.deeds).told(),
         seconds=state.seconds,
         runs=state.runs,
+        failed_runs=state.failed_runs,
     )

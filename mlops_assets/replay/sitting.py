@@ -89,7 +89,7 @@ class Sitting:
                 break
             self._land_until(stretch.at_us)
             if self._deeds.crashes(stretch.at_us):
-                self._crash(stretch.at_us)
+                self._crash()
             self._deeds.spoil(self._tower)
             self._tower.play(stretch)
             self._hears(moment(stretch.at_us), "requests")
@@ -146,8 +146,7 @@ class Sitting:
     def _open(self) -> Tower:
         return Tower(self._use_case, self._world.places, self._clock, spoils=self._deeds.spoils)
 
-    def _crash(self, at_us: int) -> None:
+    def _crash(self) -> None:
         """Gateway and controller are gone without a word; others begin in their place."""
         self._tower.crash()
         self._tower = self._stack.enter_context(self._open())
-        self._deeds.crashed(at_us)

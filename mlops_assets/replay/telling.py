@@ -34,6 +34,7 @@ def tell(
     sabotage: Sequence[Sabotage] = (),
     seconds: float = 0.0,
     runs: int = 0,
+    failed_runs: int = 0,
 ) -> Policy:
     """What the policy `name` did in the world at `places`; `weeks` are those in which requests were asked.
 
@@ -57,6 +58,7 @@ def tell(
         sabotage=tuple(sabotage),
         costs=Costs(
             runs=runs,
+            failed_runs=failed_runs,
             trainings=sum(training.outcome is not Outcome.PENDING for training in trainings),
             seconds=seconds,
             **_counted(course, said.values()),

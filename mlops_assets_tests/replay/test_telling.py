@@ -189,7 +189,7 @@ def test_a_version_tells_what_asked_for_it_and_what_the_gate_said(policy: Policy
 def test_costs_are_counted_from_the_log_and_the_events(policy: Policy) -> None:
     assert asdict(policy.costs) == {
         "runs": 0, "trainings": 2, "rollouts": 2, "finalized": 1, "rolled_back": 1, "shadow": 9, "exposed": 2,
-        "harmed": 2, "failed": 4, "seconds": 0.0,
+        "harmed": 2, "failed": 4, "seconds": 0.0, "failed_runs": 0,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ _HEADS = {"rolled_back": "rolled back", "shadow": "shadow calls", "exposed": "ex
           "harmed": "harmed answers", "failed": "failed requests"}  # fmt: skip
 _COSTS = (
     ("runs", "runs of jobs"),
+    ("failed_runs", "of these, runs that failed"),
     ("trainings", "models trained"),
     ("rollouts", "rollouts opened"),
     ("finalized", "challengers that became champion"),
