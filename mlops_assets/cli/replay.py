@@ -61,6 +61,7 @@ def replay(
 
     began = time.monotonic()
     folder = (out_folder or settings(os.environ).replays / use_case).absolute()
+    _make(folder)
     scenarios = _scenarios(use_case, begin, end, policy, sabotage, seed, rows)
     commands = _commands(scenarios, policy or (), sabotage or (), folder, every := against or _AGAINST)
     with progress() as bar:
@@ -144,11 +145,14 @@ def _scenarios(
 
     declared, landing = use_case_named(use_case), settings(os.environ).landing
     first, last = span(declared, landing, begin, end)
-    shared = (HISTORY, MODELS, _COMPARED)
+    shared = (HISTORY, MODELS, _COMPARED)  # folders of the replay's own; its files have a dot in their names
     done = deeds(declared, sabotage or (), first, last)
     found = policies(declared, paths or ())
-    if taken := [one.name for one in found if one.name in shared]:
-        raise DataError(f"--policy: name == {taken[0]!r}, a replay's own folder is called so: give it another `name`.")
+    if taken := [one.name for one in found if one.name in shared or "." in one.name]:
+        raise DataError(
+            f"--policy: name == {taken[0]!r}, must have no dot and not be one of {shared}, as a replay's own files are "
+            "called: give it another `name`."
+        )
     return [
         Scenario(
             use_case=one.use_case, name=one.name, changes=one.changes, landing=landing, begin=first, end=last,
@@ -156,6 +160,13 @@ def _scenarios(
         )
         for one in found
     ]  # fmt: skip
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        raise DataError(f"--out {folder}: no folder can be made there ({refused.strerror}): name another.") from refused
 
 
 def _every(seconds: float) -> Callable[[dict[str, Any]], None]:

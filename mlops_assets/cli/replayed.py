@@ -44,9 +44,10 @@ def print_account(account: Account, folder: Path, page: Path, seconds: float) ->
             f"\n{account.metric} from {since} on, when every policy had a champion of its own (gain is counted from "
             "there): " + ", ".join(f"{_number(value)} {name}" for name, value in told) + "."
         )
+    sample = f" (at most {account.most:,} a week, drawn)" if account.most else ""
     asked = sum(week.asked for week in account.policies[0].weeks)
     out.print(
-        f"\n{len(account.policies[0].weeks)} weeks, {asked:,} requests under {len(account.policies)} "
+        f"\n{len(account.policies[0].weeks)} weeks, {asked:,} requests{sample} under {len(account.policies)} "
         f"polic{'y' if len(account.policies) == 1 else 'ies'} in {seconds:.0f} s. Open next:"
     )
     world = folder / account.policies[0].name

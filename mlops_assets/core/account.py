@@ -152,7 +152,8 @@ class Against:
 class Account:
     """The whole of it. `first`: the newest week the first model learned from; the replay goes from `begin` to `end`.
 
-    `metric` is what promotion goes by, `higher` whether more of it is better.
+    `metric` is what promotion goes by, `higher` whether more of it is better. `most`: so many requests of a week were
+    drawn at most, None: all are asked.
     """
 
     use_case: str
@@ -164,6 +165,7 @@ class Account:
     seed: int
     policies: tuple[Policy, ...]
     against: tuple[Against, ...] = ()
+    most: int | None = None
 
     @property
     def same(self) -> "Account":

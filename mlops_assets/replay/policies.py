@@ -160,7 +160,7 @@ def _plain(hint: Any, value: Any) -> Any:
         met = _SPAN.fullmatch(value) if isinstance(value, str) else None
         try:
             return None if met is None else int(met[1]) * _UNITS[met[2]]
-        except OverflowError:
+        except (OverflowError, ValueError):  # a number of thousands of digits is none for int()
             return None
     if hint is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)

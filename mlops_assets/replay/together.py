@@ -116,7 +116,7 @@ def account(
     counted = labelled(one.use_case, World(root / one.name).places, one.played)
     return Account(
         use_case=one.use_case.name, metric=metric.name, higher=metric.gain(1.0, 0.0) > 0, first=one.first,
-        begin=one.begin, end=one.end, seed=one.seed, policies=tuple(policies),
+        begin=one.begin, end=one.end, seed=one.seed, most=one.most, policies=tuple(policies),
         against=tuple(unproven(one, root, every, counted, told)),
     )  # fmt: skip
 

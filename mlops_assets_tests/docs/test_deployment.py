@@ -81,6 +81,38 @@ def test_a_backup_holds_what_was_committed_while_somebody_writes(tmp_path: Path)
     assert (tmp_path / "tuesday" / "store/refs/case/raw/1/HEAD").read_text() == "store/refs/case/raw/1/HEAD"
 
 
+def test_a_damaged_former_copy_is_not_linked_to(tmp_path: Path) -> None:
+    one = tmp_path / "data" / "store" / "objects" / "ab" / "one.json"
+    for path in (one, tmp_path / "data" / "store" / "refs" / "case" / "HEAD"):
+        path.parent.mkdir(parents=True)
+        path.write_text("whole")
+    _backup(tmp_path / "data", tmp_path / "monday")
+    (tmp_path / "monday" / one.relative_to(tmp_path / "data")).write_text("torn!")
+    _backup(tmp_path / "data", tmp_path / "tuesday", tmp_path / "monday")
+
+    assert (tmp_path / "tuesday" / one.relative_to(tmp_path / "data")).read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (("nowhere", "copy"), "holds no store"),
+        (("data", "data"), "there already"),
+        (("data", "data/copy"), "must lie outside"),
+        (("data", "copy", "data"), "must lie outside"),
+        (("data", "copy", "nowhere"), "no former copy"),
+        (("data",), "DATA TO"),
+    ],
+)
+def test_a_backup_of_nothing_is_refused(tmp_path: Path, folders: tuple[str, ...], said: str) -> None:
+    (tmp_path / "data" / "store" / "refs").mkdir(parents=True)
+    command = [sys.executable, str(BACKUP), *(str(tmp_path / name) for name in folders)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "copy").exists()
+
+
 def _backup(*folders: Path) -> None:
     subprocess.run([sys.executable, str(BACKUP), *map(str, folders)], check=True, capture_output=True)
 

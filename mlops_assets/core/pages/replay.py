@@ -36,6 +36,8 @@ def replay_page(account: Account) -> str:
     """
     axis = axis_of([account.begin, account.end, *(week.week for one in account.policies for week in one.weeks)])
     facts = [f"first model learned to {account.first}", f"seed {account.seed}", f"{_asked(account):,} requests asked"]
+    if account.most is not None:
+        facts.append(f"a sample of {account.most:,} requests a week at most")
     page = document(
         f"Replay of {account.use_case}, {account.begin} to {account.end}",
         header(f"Replay · {account.use_case}", NOTHING, _sentence(account), " · ".join(facts)),
