@@ -65,7 +65,7 @@ def took(command: list[str], out: Path) -> tuple[float, float]:
     """Wall and CPU seconds of a command of `mlops`, those of what it starts among them."""
     store = {"MLOPS_STORE": str(out / "history" / "store")} if command[0] == "backtest" else {}
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(  # noqa: S603  our own command
+    subprocess.run(
         [sys.executable, "-m", "mlops_assets.cli.main", *command], cwd=PROJECT, env={**os.environ, **store},
         stdout=subprocess.DEVNULL, check=True,
     )  # fmt: skip
