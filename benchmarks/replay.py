@@ -2,10 +2,10 @@
 
     python benchmarks/replay.py [--to 2013-03-25] [--rows 1000] [--rounds 2] [--json]
 
-Data: the shipped flights, the history prepared once in a temporary folder; a round replays the declared policy, then it
-and `docs/policies/every_four_weeks.toml` together, each from the beginning (`--anew`), as whole commands with `--against
-0`. `backtest` is `mlops backtest` over the same weeks: no gateway, no jobs, no records, so the least that there is to do.
-Wall seconds and CPU seconds; medians of rounds.
+Data: the shipped flights, the history prepared once in a temporary folder; a round replays the declared policy, then
+that and `docs/policies/every_four_weeks.toml` together, each from the beginning (`--anew`), as whole commands with
+`--against 0`. `backtest` is `mlops backtest` over the same weeks: no gateway, no jobs, no records, so the least that
+there is to do. Wall seconds and CPU seconds; medians of rounds.
 """
 
 import argparse
