@@ -23,7 +23,7 @@ _WORDS = {
     "what it asks for": "What these three mean together; the policy decides whether it may happen now.",
     "over its threshold": "Each column has its own threshold, made of how restless it was inside the reference; at 1.0 "
     "and beyond it has drifted.",
-    "gain over never again": "How much better the answers were than those of the first model, on the same requests.",
+    "gain over never": "How much better the answers were than those of the first model, on the same requests.",
     "exposed, harmed": "Answers users got from a challenger before it was champion; those of challengers that were "
     "then rolled back.",
 }

@@ -18,7 +18,7 @@ _RULER = 22
 LETTER = 7.0  # pixels: as wide as a letter gets
 _ROOM = 40  # pixels: a label of the ruler needs so much
 _LETTERS = 24  # of a name that fit beside its lane; a lane with figures there has room for fewer
-_FIGURE = 2
+_FIGURE = 7  # letters that a figure takes
 
 
 @dataclass(frozen=True, kw_only=True)

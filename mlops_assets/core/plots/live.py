@@ -55,7 +55,7 @@ def live_metric(account: Account, policy: Policy, axis: Axis, label: str) -> Htm
             }) for line in lines
         ]  # fmt: skip
         told = f"{label}: above the grey line it was better than {NEVER}"
-        lanes.append(_panel("gain over never again", told, gains, own, axis, turns, sign="+"))
+        lanes.append(_panel("gain over never", told, gains, own, axis, turns, sign="+"))
     return chart(axis, lanes, f"{label} week by week: {policy.name} beside the others")
 
 
