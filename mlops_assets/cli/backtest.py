@@ -44,7 +44,7 @@ def backtest(
     begin, end, first = (week(declared, key) if key else "" for key in (begin, end, first))
     assets = AssetStore(settings(os.environ).store)
     stored = stored_weeks(declared, assets)
-    frames = history(declared, assets, end or (stored or declared.partitions.keys())[-1])
+    frames = history(declared, assets, end or (stored or (declared.partitions.start,))[-1])
     keys = list(frames)
     first = first or keys[: declared.model.min_weeks][-1]
     span = Span(first=first, begin=begin or declared.partitions.shift(first, 1), end=keys[-1])

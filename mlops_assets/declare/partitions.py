@@ -89,6 +89,15 @@ class Weekly:
         """The key `weeks` later (earlier when negative); may lie outside the axis."""
         return (date.fromisoformat(key) + weeks * WEEK).isoformat()
 
+    def between(self, first: str, last: str) -> tuple[str, ...]:
+        """The keys from `first` to `last`, both of them included; none when it lies before.
+
+        >>> Weekly(start="2012-12-31").between("2012-12-31", "2013-01-07")
+        ('2012-12-31', '2013-01-07')
+        """
+        begin, end = date.fromisoformat(first), date.fromisoformat(last)
+        return tuple((begin + n * WEEK).isoformat() for n in range((end - begin) // WEEK + 1))
+
     def window(self, key: str, start: int, end: int) -> tuple[str, ...]:
         """The keys from `start` to `end` weeks after `key` (negative: before), without those before the axis begins.
 

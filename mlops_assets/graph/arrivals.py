@@ -9,12 +9,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import dagster as dg
 from blake3 import blake3
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from mlops_assets.declare import DataError, UseCase
+from mlops_assets.graph.clock import now
 from mlops_assets.graph.storage import Store
 from mlops_assets.stores.landing import Landing
 from mlops_assets.stores.settings import Settings
@@ -41,7 +43,10 @@ class Files:
 
 def landed(use_case: UseCase, landing: str) -> Files:
     """The stamps of a use case's files. A file that is refused (a link that leads out) holds up no other."""
-    zone, axis = Landing(f"{landing.rstrip('/')}/{use_case.name}"), set(use_case.partitions.keys())
+    zone, axis = (
+        Landing(f"{landing.rstrip('/')}/{use_case.name}"),
+        set(use_case.partitions.keys(datetime.fromisoformat(now()))),
+    )
     weeks: dict[str, dict[str, tuple[str, float]]] = {}
     snapshots, refused = {}, []
     for table in use_case.tables:

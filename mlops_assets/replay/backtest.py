@@ -80,8 +80,7 @@ def history(use_case: UseCase, assets: AssetStore, end: str) -> dict[str, pd.Dat
     Raises DataError for a week that is missing, with the command that makes it.
     """
     stored, asset = stored_weeks(use_case, assets), _asset(use_case)
-    axis = use_case.partitions.keys()
-    weeks = [key for key in axis if (stored or axis)[0] <= key <= end]
+    weeks = use_case.partitions.between((stored or (use_case.partitions.start,))[0], end)
     missing = [key for key in weeks if key not in stored]
     if missing or not weeks:
         first, last = (missing[0], missing[-1]) if missing else (end, end)

@@ -58,9 +58,8 @@ def deeds(use_case: UseCase, told: Iterable[str], begin: str, end: str) -> tuple
         if kind not in list(Kind):
             kinds = ", ".join(Kind)
             raise DataError(f"--sabotage {text!r}: must be WEEK:KIND, where KIND is one of {kinds}.")
-        use_case.partitions.check(week)
-        if not begin <= week <= end:
-            raise DataError(f"--sabotage {text!r}: {week} lies outside of the replay, {begin} to {end}.")
+        if week not in use_case.partitions.between(begin, end):
+            raise DataError(f"--sabotage {text!r}: {week!r} is no week of the replay, a Monday from {begin} to {end}.")
         found.add(Deed(week=week, kind=Kind(kind)))
     models = [str(deed) for deed in sorted(found) if deed.kind in OF_MODELS]
     if len({deed.week for deed in found if deed.kind in OF_MODELS}) < len(models):

@@ -40,7 +40,7 @@ class Scenario:
     @property
     def weeks(self) -> tuple[str, ...]:
         """All weeks whose files are needed: from the first on the axis to `end`."""
-        return _weeks_to(self.use_case, self.end)
+        return self.use_case.partitions.between(self.use_case.partitions.start, self.end)
 
     @property
     def first(self) -> str:
@@ -103,26 +103,12 @@ def span(use_case: UseCase, landing: str, begin: str, end: str) -> tuple[str, st
         )
     begin, end = begin or earliest, end or landed[-1]
     for week in (begin, end):
-        _check(use_case, week)
+        axis.check(week, axis.bounds(landed[-1])[1])
     if not earliest <= begin <= end:
         raise DataError(
             f"{use_case.name}: a replay from {begin} to {end} must begin with {earliest} or later, since a first model "
             f"takes {use_case.model.min_weeks} weeks, and end no earlier: choose other weeks."
         )
-    if lacking := [week for week in _weeks_to(use_case, end) if week not in landed]:
+    if lacking := [week for week in axis.between(axis.start, end) if week not in landed]:
         raise DataError(f"{use_case.name}: no files of {', '.join(lacking[:3])} have landed: land them, or end before.")
     return begin, end
-
-
-def _weeks_to(use_case: UseCase, end: str) -> tuple[str, ...]:
-    keys = [use_case.partitions.start]
-    while keys[-1] < end:
-        keys.append(use_case.partitions.shift(keys[-1], 1))
-    return tuple(keys)
-
-
-def _check(use_case: UseCase, week: str) -> None:
-    if use_case.partitions.end is not None:
-        use_case.partitions.check(week)
-    elif datetime.fromisoformat(week).weekday() != 0 or week < use_case.partitions.start:
-        raise DataError(f"{use_case.name}: {week!r} is no week: name one by its Monday.")

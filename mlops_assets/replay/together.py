@@ -17,11 +17,11 @@ from typing import IO, Any
 import msgspec
 
 from mlops_assets.core.account import Account, Against, Policy
+from mlops_assets.core.declared import config, entries_of
 from mlops_assets.core.metrics import METRIC
 from mlops_assets.core.pages.replay import replay_page
-from mlops_assets.core.versions import record_version
+from mlops_assets.core.versions import JSON, record_version
 from mlops_assets.declare import MlopsError
-from mlops_assets.graph.daemon import codes_of, definitions_of
 from mlops_assets.replay.against import against
 from mlops_assets.replay.backtest import Span, history
 from mlops_assets.replay.driver import SITTING_WEEKS, play
@@ -30,6 +30,7 @@ from mlops_assets.replay.scenario import Scenario
 from mlops_assets.replay.telling import labelled
 from mlops_assets.replay.world import World
 from mlops_assets.stores.assets import AssetStore
+from mlops_assets.stores.code import libraries, package_code
 from mlops_assets.stores.transactions import unsynced
 
 Hears = Callable[[str, dict[str, Any]], None]  # which policy, what it told
@@ -50,10 +51,10 @@ def play_one(
     Raises DataError where the world there is another scenario's, or is being played.
     """
     world, history = World(root / scenario.name, lender=_store(root)), World(root / HISTORY)
-    code = record_version(dict(codes_of(definitions_of(scenario.use_case, world.places))))[:16]
+    what = {**scenario.to_json(), **_made_by(scenario)}
     if not world.exists():
-        world = World.fresh(root / scenario.name, {**scenario.to_json(), "code": code}, lender=_store(root))
-    world.fits({**scenario.to_json(), "code": code})
+        world = World.fresh(root / scenario.name, what, lender=_store(root))
+    world.fits(what)
     with world.held(), unsynced():  # what a kill leaves goes back to a checkpoint
         weeks = weeks_of(scenario, history, root / f"{scenario.name}.spoiled")
         played = play(
@@ -64,6 +65,16 @@ def play_one(
             sitting_weeks=sitting_weeks,
         )
     _put(told_by(root, scenario.name), json.dumps(asdict(played), allow_nan=False))
+
+
+def _made_by(scenario: Scenario) -> dict[str, JSON]:
+    """What a replay depends on beside what it is of: the code it reaches, the libraries that uses, the declaration."""
+    roots = [f"{made.__module__}.{made.__qualname__}" for made in (play_one, prepare)]
+    entries = [*roots, *entries_of(scenario.use_case)]
+    reached = package_code(*sorted({entry.partition(".")[0] for entry in entries})).reached(entries)
+    made = {"code": reached.definitions, "libraries": libraries(reached.libraries),
+            "declaration": config(scenario.use_case)}  # fmt: skip
+    return {name: record_version(dict(told))[:16] for name, told in made.items()}
 
 
 def told_by(root: Path, policy: str) -> Path:
@@ -148,10 +159,14 @@ def write(account: Account, root: Path) -> Path:
 
 
 def discard(scenarios: Sequence[Scenario], root: Path) -> None:
-    """Forget the worlds of these scenarios; their history stays. Raises DataError for a folder that is no world."""
+    """Forget the worlds of these scenarios; their history stays.
+
+    Raises DataError for a folder that is no world, and for a world that is being played.
+    """
     for scenario in scenarios:
         if (world := World(root / scenario.name)).exists():
-            world.discard()
+            with world.held():
+                world.discard()
 
 
 def _put(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -65,6 +66,15 @@ def test_a_week_whose_files_have_come_is_run_once(world: World) -> None:
     again = tick(world, SENSOR, cursor)  # a daemon that was killed before its cursor was kept asks by the same key
     assert [r.run_key for r in again.run_requests or []] == [r.run_key for r in asked.run_requests or []]
     assert "no file came or changed" in why(tick(world, SENSOR, str(asked.cursor)))
+
+
+def test_weeks_of_an_axis_that_goes_on_are_run_like_others(world: World) -> None:
+    axis = world.use_case.partitions
+    world = world.declaring(replace(world.use_case, partitions=replace(axis, end=None)))
+    cursor = stock(world)
+    arrive(world, NEXT)
+
+    assert weeks(tick(world, SENSOR, cursor)) == [NEXT]
 
 
 def test_a_week_waits_for_all_of_its_files(world: World) -> None:

@@ -21,13 +21,16 @@ BEGIN, END = WEEKS[3], WEEKS[4]
 
 
 def quick(use_case: UseCase) -> UseCase:
-    """Its rollouts take days: few answers are asked for, and a difference of quality that any model keeps."""
+    """Its rollouts take days: few answers are asked for, and a difference of quality that any model keeps.
+
+    Its weeks go on without an end, as most do.
+    """
     plan = RolloutPlan(
         quality=Quality(loss="log_loss", margin=0.5, blocks=5),
         steps=(Step(share=0.25, margin=50.0, least=1), Step(share=0.5, margin=50.0, least=1)),
         unit=("tailnum",), shadow_least=1, soak_least=1, most_bad=0.4,
     )  # fmt: skip
-    return replace(use_case, rollout=plan)
+    return replace(use_case, rollout=plan, partitions=replace(use_case.partitions, end=None))
 
 
 def scenario(files: Path, *sabotage: str, **changes: Any) -> Scenario:
