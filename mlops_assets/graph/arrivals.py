@@ -43,10 +43,8 @@ class Files:
 
 def landed(use_case: UseCase, landing: str) -> Files:
     """The stamps of a use case's files. A file that is refused (a link that leads out) holds up no other."""
-    zone, axis = (
-        Landing(f"{landing.rstrip('/')}/{use_case.name}"),
-        set(use_case.partitions.keys(datetime.fromisoformat(now()))),
-    )
+    zone = Landing(f"{landing.rstrip('/')}/{use_case.name}")
+    axis = set(use_case.partitions.keys(datetime.fromisoformat(now())))
     weeks: dict[str, dict[str, tuple[str, float]]] = {}
     snapshots, refused = {}, []
     for table in use_case.tables:

@@ -1,7 +1,7 @@
 """Sabotage at work in a replay: who is spoiled when, and what became of it, in the words of whoever met it."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlops_assets.core.account import Sabotage
@@ -25,11 +25,11 @@ _SPOIL = {
     Kind.SLOW_MODEL: Spoil(Fault.SLOW, Stage.CANARY),
 }
 _DONE = {
-    Kind.WRONG_MODEL: "the answers of {version} were turned the wrong way round, from its shadow on",
-    Kind.BROKEN_MODEL: "{version} threw at every call, from its first canary on",
-    Kind.SLOW_MODEL: "every call of {version} took 10 s, from its first canary on",
-    Kind.BROKEN_FEED: "its file landed in another unit than declared; mended a week later",
-    Kind.LABEL_DELAY: f"its outcomes were told {LATE.days // 7} weeks late",
+    Kind.WRONG_MODEL: "the answers of {version} were turned the wrong way round, whenever it was asked since",
+    Kind.BROKEN_MODEL: "{version} was to throw at every call, from its first canary on",
+    Kind.SLOW_MODEL: "every call of {version} was to take 10 s, from its first canary on",
+    Kind.BROKEN_FEED: "its file landed in another unit than declared, and mended with that of the next week",
+    Kind.LABEL_DELAY: f"its outcomes were told, and its files landed, {LATE.days // 7} weeks late",
     Kind.CRASH: "gateway and controller were killed in the middle of the week",
 }
 
@@ -40,13 +40,14 @@ class Deeds:
     def __init__(self, scenario: Scenario, places: Settings, kept: Mapping[str, Any]) -> None:
         self._scenario, self._places = scenario, places
         self._version: dict[str, int] = dict(kept.get("version", {}))  # deed -> the version it spoils
+        self._since: dict[str, int] = dict(kept.get("since", {}))  # deed -> since when (us)
         self._met: dict[str, str] = dict(kept.get("met", {}))
         self._done: list[str] = list(kept.get("done", ()))
 
     @property
     def kept(self) -> dict[str, Any]:
         """Plain, for the next one."""
-        return {"version": self._version, "met": self._met, "done": self._done}
+        return {"version": self._version, "since": self._since, "met": self._met, "done": self._done}
 
     # --- feeds and outcomes -----------------------------------------------------------------------------------------
 
@@ -54,6 +55,14 @@ class Deeds:
     def delayed_us(self) -> dict[str, int]:
         """By how much later the outcomes of a week are told."""
         return {deed.week: LATE // _MICROSECOND for deed in self._of(Kind.LABEL_DELAY)}
+
+    def due(self, week: str) -> datetime:
+        """When the files of a week land: no earlier than those of the weeks before, for which it would wait."""
+        scenario = self._scenario
+        late = {deed.week for deed in self._of(Kind.LABEL_DELAY)}
+        return max(
+            scenario.lands_at(one) + (LATE if one in late else timedelta(0)) for one in scenario.weeks if one <= week
+        )
 
     def faults(self, week: str) -> tuple[str, ...]:
         """What is wrong with a week's files."""
@@ -79,7 +88,7 @@ class Deeds:
             return "the week was refused: nothing of it was published"
         record = store.load_ref(ref).records["response"]
         if deed.kind is Kind.LABEL_DELAY:
-            return f"when its file landed: {record['performance']}"
+            return f"nothing was judged by it before {self.due(deed.week):%Y-%m-%d}; then: {record['performance']}"
         return f"{record['response']}: {record['reason']}"
 
     # --- models -----------------------------------------------------------------------------------------------------
@@ -99,7 +108,7 @@ class Deeds:
         week = self._scenario.use_case.partitions.week_of(moment(tower.clock.us))
         for deed in self._of(*OF_MODELS):
             if deed.week <= week and str(deed) not in self._version and row.challenger not in self._version.values():
-                self._version[str(deed)] = row.challenger
+                self._version[str(deed)], self._since[str(deed)] = row.challenger, tower.clock.us
                 tower.spoils[row.challenger] = _SPOIL[deed.kind]
 
     @property
@@ -141,30 +150,26 @@ class Deeds:
 
     def _name(self, deed: Deed) -> str:
         version = self._version.get(str(deed))
-        return f"{self._scenario.use_case.name}@{version}" if version else "no challenger"
+        return f"{self._scenario.use_case.name}@{version}" if version else "the next challenger"
 
     def _outcome(self, deed: Deed) -> str:
         if deed.kind in OF_MODELS:
-            return self._end_of(self._version.get(str(deed)))
-        if deed.kind is Kind.LABEL_DELAY:
-            store, asset = AssetStore(self._places.store), f"{self._scenario.use_case.name}/response"
-            ref = store.latest(asset, deed.week)
-            later = store.load_ref(ref).records["response"]["performance"] if ref else "no report"
-            return f"{self._met.get(str(deed), 'the replay ended before')}; in the end: {later}"
+            return self._end_of(deed)
         if deed.kind is Kind.CRASH:
             return "others went on in their place" if str(deed) in self._done else "the replay ended before"
         return self._met.get(str(deed), "the replay ended before")
 
-    def _end_of(self, version: int | None) -> str:
-        """The last decision about a version."""
+    def _end_of(self, deed: Deed) -> str:
+        """The last decision about the version that was spoiled, since it was."""
+        version = self._version.get(str(deed))
         if version is None:
-            return "no challenger was nominated since"
+            return "no challenger that was not spoiled already was nominated since"
         with Rollouts(self._places.serving, self._scenario.use_case.name) as rollouts:
-            standing, last = 0, ""
+            standing, last = 0, "it was on its way still when the replay ended"
             for event in rollouts.events():
                 if event.kind is Told.OPENED:
                     standing = int(event.facts["version"])
-                if standing == version:
+                if standing == version and event.at_us >= self._since[str(deed)]:
                     last = (
                         f"{event.kind.value.lower().replace('_', ' ')} on {moment(event.at_us):%Y-%m-%d}: {event.why}"
                     )

@@ -6,7 +6,7 @@
 | broken_model | the next challenger throws, from its first canary on | the breaker and the canary, by its failures |
 | slow_model | the next challenger is slow, from its first canary on | the canary, by its slow answers |
 | broken_feed | the week's file has kilometres for miles, or the like | the drift report, as a fault of the feed |
-| label_delay | the week's outcomes are told three weeks late | the performance report, the shadow: they wait |
+| label_delay | the week's outcomes and files come three weeks late | reports, trainings, the shadow: they wait |
 | crash | gateway and controller are killed in the middle of the week | whoever comes after them |
 """
 

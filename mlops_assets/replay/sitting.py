@@ -103,7 +103,7 @@ class Sitting:
         weeks, state = self._scenario.weeks, self._state
         while state.landed < len(weeks):
             week = weeks[state.landed]
-            at = self._scenario.lands_at(week)
+            at = self._deeds.due(week)
             if at_us is not None and instant_us(at) > at_us:
                 return
             self._clock.us = max(self._clock.us, instant_us(at))
