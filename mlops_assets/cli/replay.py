@@ -2,6 +2,7 @@
 
 import json as jsons
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -63,6 +64,7 @@ def replay(
     folder = (out_folder or settings(os.environ).replays / use_case).absolute()
     _make(folder)
     scenarios = _scenarios(use_case, begin, end, policy, sabotage, seed, rows)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the policies' processes end with this one
     commands = _commands(scenarios, policy or (), sabotage or (), folder, every := against or _AGAINST)
     with progress() as bar:
         task = bar.add_task("history", total=len(scenarios[0].weeks))
@@ -99,6 +101,7 @@ def replay_one(
     """One policy of `mlops replay`, which calls this: tells how far it is, a JSON object a line."""
     from mlops_assets.replay import together
 
+    together.end_with_parent()
     *_, scenario = _scenarios(use_case, begin, end, [policy] if policy else None, sabotage, seed, rows)
     together.play_one(scenario, out_folder, _every(_TOLD_EVERY_S))
 
@@ -110,6 +113,7 @@ def replay_against(
     """The models `mlops replay` holds its policies against, made while those are played."""
     from mlops_assets.replay import together
 
+    together.end_with_parent()
     (scenario,) = _scenarios(use_case, begin, end, None, None, seed, None)
     told = _every(_TOLD_EVERY_S)
     for _ in together.unproven(scenario, out_folder, against or _AGAINST, {}, lambda doing: told({"doing": doing})):

@@ -5,6 +5,7 @@ kill leaves is played on by the next call with the same scenarios.
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -92,7 +93,12 @@ def play_all(scenarios: Sequence[Scenario], root: Path, commands: Commands, hear
         children = []
         for name, command in commands.items():
             told_by(root, name).unlink(missing_ok=True)
-            child = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))  # noqa: S603  our own
+            # in a session of its own: Ctrl-C is the caller's; it ends when what it reads from does (`end_with_parent`)
+            child = stack.enter_context(
+                subprocess.Popen(  # noqa: S603  our own command
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+                )
+            )
             listener = threading.Thread(target=_listen, args=(child.stdout, name, hears), daemon=True)
             listener.start()
             children.append((name, child, listener))
@@ -103,7 +109,7 @@ def play_all(scenarios: Sequence[Scenario], root: Path, commands: Commands, hear
                 listener.join()
         except BaseException:
             for _, child, _ in children:
-                child.terminate()
+                child.kill()  # a checkpoint is all it would leave in order
             raise
     if failed:
         raise Interrupted(f"{'; '.join(failed)}: the same command goes on from the last checkpoint.")
@@ -177,6 +183,16 @@ def _put(path: Path, text: str) -> None:
     aside.replace(path)
 
 
+def end_with_parent() -> None:
+    """End this process at once, as by a kill, when whoever started it is gone."""
+
+    def watch() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
 def _listen(lines: IO[str] | None, policy: str, hears: Hears) -> None:
     for line in lines or ():
         try:
@@ -190,6 +206,6 @@ def _store(root: Path) -> str:
 
 
 __all__ = [
-    "HISTORY", "MODELS", "Interrupted", "account", "discard", "play_all", "play_one", "prepare", "told_by", "unproven",
-    "write",
+    "HISTORY", "MODELS", "Interrupted", "account", "discard", "end_with_parent", "play_all", "play_one", "prepare",
+    "told_by", "unproven", "write",
 ]  # fmt: skip

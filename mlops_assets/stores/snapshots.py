@@ -15,6 +15,7 @@ from pathlib import Path
 from mlops_assets.declare.errors import DataError
 from mlops_assets.stores.crashpoints import reach
 
+_PATIENCE_S = 30.0  # for somebody who reads a database that is to be copied
 _NOTE, _FILES = "state.json", "files"
 
 
@@ -163,7 +164,7 @@ def _fold(log: Path) -> None:
     if not file.is_file():
         return
     try:
-        with closing(sqlite3.connect(file, timeout=0)) as database:
+        with closing(sqlite3.connect(file, timeout=_PATIENCE_S)) as database:
             (busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.DatabaseError as refused:
         raise DataError(f"{file} cannot be copied ({refused}): close whatever has it open.") from refused
