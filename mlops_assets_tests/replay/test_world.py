@@ -15,6 +15,7 @@ import pytest
 
 from mlops_assets.declare import DataError
 from mlops_assets.replay.world import MARK, World
+from mlops_assets.stores import snapshots
 from mlops_assets.stores.assets import AssetStore
 from mlops_assets.stores.crashpoints import SNAPSHOT_POINTS
 from mlops_assets.stores.fsck import fsck
@@ -107,7 +108,8 @@ def test_what_a_killed_writer_left_in_a_log_is_part_of_the_checkpoint(world: Wor
     assert turns(world) == [1, 2]
 
 
-def test_a_database_in_use_is_not_copied(world: World) -> None:
+def test_a_database_that_stays_in_use_is_not_copied(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "_PATIENCE_S", 0.2)
     world.checkpoint(1)
     with closing(sqlite3.connect(world.folder / "records/records.db", isolation_level=None)) as database:
         database.execute("BEGIN")
