@@ -18,8 +18,8 @@ from mlops_assets_tests.core import tiny
 
 HOUR_US = 3_600_000_000
 PLAN = RolloutPlan(
-    quality=Quality(loss="brier", margin=0.1, block=None), steps=(Step(share=0.5, margin=10.0, least=20),),
-    most_bad=0.4, shadow_least=20, soak_least=20, unit=("parcel",),
+    quality=Quality(loss="brier", margin=0.1, block=None), steps=(Step(share=0.5, margin=10.0, least=100),),
+    most_bad=0.4, shadow_least=200, soak_least=200, unit=("parcel",),
 )  # fmt: skip
 
 
