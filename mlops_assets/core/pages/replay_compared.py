@@ -88,10 +88,16 @@ def costs(account: Account) -> Html:
 
 
 def best_policy(account: Account) -> Policy | None:
-    """The policy that did best by the account's metric, the first of equals; None where none has a figure."""
-    known = [one for one in account.policies if one.metrics.get(account.metric) is not None]
+    """The policy that did best by the account's metric, the first of equals; None where none has a figure.
+
+    From when every policy had a champion of its own, as the gain is counted; over the whole replay where none had.
+    """
+    figures = [standing_figure(account, one) for one in account.policies]
+    if None in figures:
+        figures = [one.metrics.get(account.metric) for one in account.policies]
+    known = [(one, figure) for one, figure in zip(account.policies, figures, strict=True) if figure is not None]
     sign = 1 if account.higher else -1
-    return max(known, key=lambda one: sign * (one.metrics[account.metric] or 0.0), default=None)
+    return max(known, key=lambda one: sign * one[1], default=(None, 0.0))[0]
 
 
 def metric_names(account: Account) -> list[str]:
